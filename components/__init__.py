@@ -1,0 +1,1 @@
+"""The library of parts: sources, stores, embeddings, models, datasets, evaluation."""
