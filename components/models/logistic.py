@@ -131,8 +131,13 @@ class LogisticModel:
         """Writes one ``.npz`` archive: the arrays, and a JSON header; it appears whole or not at all."""
         header = {"format": FORMAT, "intercept": self.intercept, "feature_names": list(self.feature_names)}
         buffer = io.BytesIO()
-        arrays = {"coefficients": self.coefficients, "mean": self.mean, "scale": self.scale}
-        np.savez(buffer, header=np.array(json.dumps(header)), **arrays)
+        np.savez(
+            buffer,
+            header=np.array(json.dumps(header)),
+            coefficients=self.coefficients,
+            mean=self.mean,
+            scale=self.scale,
+        )
         with atomic_file(path) as temporary:
             temporary.write_bytes(buffer.getvalue())
 

@@ -1,0 +1,138 @@
+"""From YAML, presets and command-line overrides to a validated configuration, and back."""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import msgspec
+import yaml
+
+from components.models.heavy_ranker.config import RankerConfig
+from mixer.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+PRESETS = resources.files("components.models.heavy_ranker") / "presets"
+
+
+def preset_names() -> tuple[str, ...]:
+    """Configurations that ship with the package."""
+    return tuple(sorted(Path(entry.name).stem for entry in PRESETS.iterdir() if entry.name.endswith(".yaml")))
+
+
+def load_config(source: str | Path, overrides: Iterable[str] = ()) -> RankerConfig:
+    """Reads a preset or a YAML file, applies ``key.path=value`` overrides in order, and validates the result.
+
+    A file may start from a preset or another file with ``extends: NAME``; mappings are merged key by key.
+
+    Raises:
+        ConfigurationError: unknown preset or key, wrong type, or a value out of its bounds.
+    """
+    tree = _read(str(source), seen=())
+    for override in overrides:
+        _apply(tree, override)
+    return decode(tree, str(source))
+
+
+def decode(tree: Mapping[str, Any], source: str) -> RankerConfig:
+    """Turns plain data into a configuration; every unknown key is reported with the nearest known one."""
+    problems = list(_unknown_keys(tree, RankerConfig, ""))
+    if problems:
+        raise ConfigurationError(source, problems)
+    try:
+        return msgspec.convert(tree, RankerConfig)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(source, [str(error)]) from error
+
+
+def dump(config: RankerConfig) -> str:
+    """The configuration as YAML, every default written out."""
+    return yaml.safe_dump(_plain(msgspec.to_builtins(config)), sort_keys=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _read(source: str, seen: tuple[str, ...]) -> dict[str, Any]:
+    if source in seen:
+        raise ConfigurationError(source, [f"extends: goes round in circles: {' -> '.join([*seen, source])}"])
+    try:
+        tree = yaml.safe_load(_text(source))
+    except yaml.YAMLError as error:
+        raise ConfigurationError(source, [f"expected YAML, got {error}"]) from error
+    if not isinstance(tree, dict):
+        raise ConfigurationError(source, [f"expected a mapping at the top, got {type(tree).__name__}"])
+    parent = tree.pop("extends", None)
+    return tree if parent is None else _merge(_read(str(parent), (*seen, source)), tree)
+
+
+def _text(source: str) -> str:
+    if source in preset_names():
+        return (PRESETS / f"{source}.yaml").read_text(encoding="utf-8")
+    path = Path(source)
+    if path.is_file():
+        return path.read_text(encoding="utf-8")
+    hint = _nearest(source, preset_names())
+    raise ConfigurationError(
+        source, [f"neither a file nor a preset{hint}; presets: {', '.join(preset_names())}"]
+    )
+
+
+def _merge(base: dict[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in top.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _apply(tree: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise ConfigurationError("--set", [f"expected key.path=value, got {override!r}"])
+    *parents, last = key.split(".")
+    place = tree
+    for parent in parents:
+        inner = place.get(parent)
+        # A shared child would let one configuration's override leak into another.
+        place[parent] = dict(inner) if isinstance(inner, dict) else {}
+        place = place[parent]
+    place[last] = yaml.safe_load(text)
+
+
+def _unknown_keys(tree: Any, annotation: Any, where: str) -> Iterator[str]:
+    annotation = _unwrapped(annotation)
+    if not isinstance(tree, dict):
+        return
+    if attrs.has(annotation):
+        hints = typing.get_type_hints(annotation)
+        for key, value in tree.items():
+            if key in hints:
+                yield from _unknown_keys(value, hints[key], f"{where}{key}.")
+            else:
+                yield f"unknown key {where}{key}{_nearest(str(key), hints)}"
+    elif typing.get_origin(annotation) is dict:
+        for key, value in tree.items():
+            yield from _unknown_keys(value, typing.get_args(annotation)[1], f"{where}{key}.")
+
+
+def _unwrapped(annotation: Any) -> Any:
+    """``X | None`` as ``X``."""
+    if isinstance(annotation, types.UnionType):
+        return next(part for part in typing.get_args(annotation) if part is not type(None))
+    return annotation
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else ""
