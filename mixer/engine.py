@@ -1,0 +1,367 @@
+"""The order of stages in one request.
+
+The plan of a flow is resolved once, when the flow is built; this module only executes it. Synchronous answers
+are used as they are, awaitables are awaited under what is left of the deadline and of the stage's budget.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+import attrs
+import numpy as np
+
+from mixer.candidates import Candidates
+from mixer.columns import Candidate
+from mixer.concurrency import gather, time_limit
+from mixer.errors import ContractError, DeadlineExceededError
+from mixer.filter_take import Taken, batch_filter_take, check_length
+from mixer.flow_stats import CompletedRequest, FilterSummary, FlowStats
+from mixer.hydrators import Hydrator, hydrate_layers
+from mixer.predicates import Predicate
+from mixer.provenance import Provenance
+from mixer.result import Outcome, RecommendationResult
+from mixer.run import CURRENT, Cause, Run, degrade, note
+from mixer.target import Target
+from mixer.trace import STAGES, Trace
+from mixer.transforms import Trait, Transform, check_traits
+from mixer.verdicts import PredicateResult, Verdicts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from mixer.candidate_predicates import CandidatePredicate
+    from mixer.component import MaybeAwaitable
+    from mixer.filter_take import ResultsConfig
+    from mixer.rankers import Ranker
+    from mixer.side_effects import SideEffect
+    from mixer.sources import CandidateSource
+
+T = TypeVar("T", bound=Target)
+C = TypeVar("C", bound=Candidate)
+R = TypeVar("R")
+
+ADDITIONAL = "additional_candidates"
+
+
+@attrs.frozen
+class Plan(Generic[T, C]):
+    """A flow with every hook resolved; None where the flow left the default and there is nothing to do."""
+
+    name: str
+    kind: type[C]
+    update_target: Callable[[T], MaybeAwaitable[T]] | None
+    eligibility: Predicate[T] | None
+    candidate_sources: Callable[[T], Sequence[CandidateSource[T, C]]]
+    additional: Callable[[T], MaybeAwaitable[Candidates[C] | None]] | None
+    hydrators: list[list[Hydrator[T, C]]]
+    pre_ranker_filter: CandidatePredicate[T, C] | None
+    select_ranker: Callable[[T], Ranker[T, C]] | None
+    post_ranker_transform: Transform[T, C] | None
+    validate: CandidatePredicate[T, C] | None
+    transform_results: Transform[T, C] | None
+    results_config: Callable[[T], ResultsConfig]
+    side_effects: tuple[SideEffect[T, C], ...]
+    next_cursor: Callable[[T, Candidates[C]], str | None] | None
+    budgets_s: Mapping[str, float]
+
+
+class Execution(Generic[T, C]):
+    """One request through a plan."""
+
+    __slots__ = ("additional", "counts", "filtered", "limited", "marks", "plan", "run", "target", "validated")
+
+    def __init__(self, plan: Plan[T, C], target: T, run: Run) -> None:
+        self.plan = plan
+        self.target = target
+        self.run = run
+        self.marks = [perf_counter_ns()]
+        self.counts: list[int] = []
+        self.additional = 0
+        self.filtered = _NOTHING_FILTERED
+        self.validated = _NOTHING_FILTERED
+        self.limited = target.request.deadline is not None or bool(plan.budgets_s)
+
+    def _done(self, count: int) -> None:
+        self.marks.append(perf_counter_ns())
+        self.counts.append(count)
+
+    async def _within(self, stage: str, answer: MaybeAwaitable[R]) -> R | None:
+        """The awaited answer, or None when the stage ran out of time."""
+        self.run.stage = stage
+        waiting = cast("Any", answer)
+        if not self.limited:
+            return await waiting
+        with time_limit(self.target, self.plan.budgets_s.get(stage)):
+            return await waiting
+        return None
+
+    def _out_of_time(self, stage: str, component: str, effect: str) -> None:
+        degrade(f"{stage}/{component}", Cause.TIMEOUT, effect)
+
+    async def update_target(self) -> None:
+        """May replace the target; every later stage sees the new one."""
+        update = self.plan.update_target
+        if update is not None:
+            answer = update(self.target)
+            target = answer if isinstance(answer, Target) else await self._within("update_target", answer)
+            if target is None:
+                raise DeadlineExceededError(f"{self.plan.name}: out of time while updating the target")
+            self.target = target
+        self._done(0)
+
+    async def eligibility(self) -> PredicateResult:
+        """Is there anything to do?"""
+        predicate = self.plan.eligibility
+        if predicate is None:
+            self._done(0)
+            return PredicateResult.VALID
+        answer = predicate.check(self.target)
+        result = (
+            answer if isinstance(answer, PredicateResult) else await self._within("target_eligibility", answer)
+        )
+        if result is None:
+            raise DeadlineExceededError(f"{self.plan.name}: out of time while checking eligibility")
+        self._done(0)
+        return result
+
+    async def generate(self) -> Candidates[C]:
+        """Asks all sources concurrently; additional candidates first, then sources in declared order."""
+        self.run.stage = "candidate_generation"
+        sources = self.plan.candidate_sources(self.target)
+        if len(sources) == 1:
+            answer = self._fetch(sources[0])
+            parts = [answer if isinstance(answer, Candidates) else await answer]
+        else:
+            parts = await gather(self._fetch, sources)
+        names = [source.name for source in sources]
+        if self.plan.additional is not None:
+            extra = self.plan.additional(self.target)
+            if extra is not None and not isinstance(extra, Candidates):
+                extra = await extra
+            if extra is not None:
+                self.additional = len(extra)
+                parts.insert(0, extra)
+                names.insert(0, ADDITIONAL)
+        batch = self._merged(names, parts)
+        self._done(len(batch))
+        return batch
+
+    def _merged(self, names: list[str], parts: list[Candidates[C]]) -> Candidates[C]:
+        merged = Candidates.concat(parts) if parts else Candidates.empty(self.plan.kind)
+        if not len(merged):
+            merged = Candidates.empty(self.plan.kind)
+        provenance = Provenance.of(tuple(names), [len(part) for part in parts], merged)
+        batch = merged.stamped(provenance)
+        note("candidate_generation", batch, batch)
+        return batch
+
+    def _fetch(self, source: CandidateSource[T, C]) -> MaybeAwaitable[Candidates[C]]:
+        begin = perf_counter_ns()
+        found = source.fetch(self.target)
+        if isinstance(found, Candidates):
+            self.run.observed.append((_scope_of(source), begin, perf_counter_ns(), len(found), ""))
+            self._captured(source.name, found)
+            return found
+        return self._fetch_async(source, found, begin)
+
+    async def _fetch_async(
+        self, source: CandidateSource[T, C], answer: MaybeAwaitable[Candidates[C]], begin: int
+    ) -> Candidates[C]:
+        failure = "cancelled"
+        found: Any = None
+        try:
+            found = await self._within("candidate_generation", answer)
+            failure = "" if found is not None else "timeout"
+        except Exception as error:
+            failure = type(error).__name__
+            error.add_note(f"in source {source.name!r} of flow {self.plan.name!r}")
+            raise
+        finally:
+            size = len(found) if isinstance(found, Candidates) else -1
+            self.run.observed.append((_scope_of(source), begin, perf_counter_ns(), size, failure))
+        if found is None:
+            self._out_of_time("candidate_generation", source.name, "no candidates from this source")
+            return Candidates.empty(self.plan.kind)
+        if not isinstance(found, Candidates):
+            raise ContractError(source.name, "Candidates", type(found).__name__)
+        self._captured(source.name, found)
+        return cast("Candidates[C]", found)
+
+    def _captured(self, name: str, found: Candidates[Any]) -> None:
+        if self.run.captured is not None:
+            self.run.captured[name] = found
+
+    async def hydrate(self, batch: Candidates[C]) -> Candidates[C]:
+        """Fetches columns, layer by layer."""
+        if self.plan.hydrators and len(batch):
+            hydrated = await self._within(
+                "hydration", hydrate_layers(self.plan.hydrators, self.target, batch)
+            )
+            if hydrated is None:
+                self._out_of_time("hydration", "hydrators", "columns left at their defaults")
+            else:
+                batch = hydrated
+        self._done(len(batch))
+        return batch
+
+    async def filter(self, batch: Candidates[C]) -> Candidates[C]:
+        """Drops what the cheap filter does not want ranked."""
+        predicate = self.plan.pre_ranker_filter
+        if predicate is not None and len(batch):
+            answer = predicate.check(self.target, batch)
+            verdicts = (
+                answer if isinstance(answer, Verdicts) else await self._within("pre_ranker_filter", answer)
+            )
+            if verdicts is None:
+                self._out_of_time("pre_ranker_filter", predicate.name, "unfiltered candidates left out")
+                verdicts = Verdicts.drop_all(len(batch), "timeout")
+            check_length(predicate.name, verdicts, batch)
+            kept = batch.where(verdicts.keep)
+            self.filtered = FilterSummary.of(verdicts, len(kept))
+            if self.run.tracing:
+                self.run.stage = "pre_ranker_filter"
+                note(predicate.name, batch, kept, verdicts=verdicts)
+            batch = kept
+        self._done(len(batch))
+        return batch
+
+    async def rank(self, batch: Candidates[C]) -> Candidates[C]:
+        """Orders; out of time means the order before."""
+        if self.plan.select_ranker is not None and len(batch):
+            self.run.stage = "ranker"
+            ranker = self.plan.select_ranker(self.target)
+            steps = len(self.run.steps)
+            answer = ranker.rank(self.target, batch)
+            ranked = answer if isinstance(answer, Candidates) else await self._within("ranker", answer)
+            if ranked is None:
+                self._out_of_time("ranker", ranker.name, "the order before it")
+            else:
+                batch = self._rewritten(ranker.name, ranker.traits, batch, ranked, steps)
+        self._done(len(batch))
+        return batch
+
+    async def transform(self, stage: str, transform: Transform[T, C] | None, batch: Candidates[C]) -> Candidates[C]:
+        """Rewrites the list; out of time means unchanged, or nothing if the transform might have dropped rows."""
+        if transform is not None and len(batch):
+            self.run.stage = stage
+            steps = len(self.run.steps)
+            answer = transform.transform(self.target, batch)
+            rewritten = answer if isinstance(answer, Candidates) else await self._within(stage, answer)
+            if rewritten is not None:
+                batch = self._rewritten(transform.name, transform.traits, batch, rewritten, steps)
+            elif Trait.DROPS in transform.traits:
+                self._out_of_time(stage, transform.name, "no candidates, as it might have dropped any")
+                batch = batch.head(0)
+            else:
+                self._out_of_time(stage, transform.name, "candidates as they were")
+        self._done(len(batch))
+        return batch
+
+    def _rewritten(
+        self, name: str, traits: Trait, before: Candidates[C], after: Candidates[C], steps: int
+    ) -> Candidates[C]:
+        if not isinstance(after, Candidates):  # pyright: ignore[reportUnnecessaryIsInstance] - users' code
+            raise ContractError(name, "Candidates", type(after).__name__)
+        check_traits(name, traits, before, after)
+        if after.provenance is None and len(after):
+            raise ContractError(name, "rows derived from the batch it was given", "rows built anew")
+        if self.run.tracing and len(self.run.steps) == steps:
+            note(name, before, after)
+        return after
+
+    async def take(self, batch: Candidates[C]) -> tuple[Candidates[C], int]:
+        """Validates lazily until there are enough."""
+        config = self.plan.results_config(self.target)
+        predicate = self.plan.validate
+        if predicate is None:
+            self._done(min(len(batch), config.desired))
+            return batch.head(config.desired), 0
+        self.run.stage = "filter_and_take"
+        taken: Taken[C] = await batch_filter_take(
+            self.target, batch, predicate, config, self.plan.budgets_s.get("filter_and_take")
+        )
+        if taken.timed_out:
+            self._out_of_time("filter_and_take", predicate.name, "candidates not validated in time left out")
+        passed = int(np.count_nonzero(taken.verdicts.keep))
+        self.validated = FilterSummary.of(taken.verdicts, passed)
+        note(predicate.name, batch, taken.kept, verdicts=taken.verdicts)
+        self._done(len(taken.kept))
+        return taken.kept, taken.batches
+
+    async def execute(self) -> tuple[RecommendationResult[C], CompletedRequest | PredicateResult]:
+        """All stages, strictly one after the other; an exception anywhere ends the request."""
+        await self.update_target()
+        result = await self.eligibility()
+        if not result.valid:
+            empty = Candidates.empty(self.plan.kind)
+            reasons = tuple(sorted(result.reasons))
+            return RecommendationResult(empty, Outcome.INELIGIBLE, self._trace(0), reasons), result
+        batch = await self.generate()
+        batch = await self.hydrate(batch)
+        batch = await self.filter(batch)
+        batch = await self.rank(batch)
+        batch = await self.transform("post_ranker_transform", self.plan.post_ranker_transform, batch)
+        batch, batches = await self.take(batch)
+        batch = await self.transform("transform_results", self.plan.transform_results, batch)
+        if self.run.degradations:
+            outcome = Outcome.DEGRADED
+        else:
+            outcome = Outcome.OK if len(batch) else Outcome.EMPTY
+        next_cursor = self.plan.next_cursor
+        answer = RecommendationResult(
+            batch,
+            outcome,
+            self._trace(batches),
+            (),
+            tuple(self.run.degradations),
+            None if next_cursor is None else next_cursor(self.target, batch),
+        )
+        return answer, CompletedRequest(
+            self.marks, self.counts, batches, self.additional, self.filtered, self.validated, self.run
+        )
+
+    def _trace(self, batches: int) -> Trace:
+        run = self.run
+        return Trace(
+            self.plan.name,
+            self.target.request.id,
+            self.marks,
+            self.counts,
+            run.observed,
+            run.steps,
+            run.degradations,
+            batches,
+        )
+
+
+_NOTHING_FILTERED = FilterSummary(0, 0, {})
+
+
+def _scope_of(source: CandidateSource[Any, Any]) -> str:
+    return "candidate_generation/" + source.name
+
+
+async def run_request(
+    plan: Plan[T, C], target: T, stats: FlowStats
+) -> tuple[RecommendationResult[C], T]:
+    """Execute a plan for a target and record it; the answer and the updated target."""
+    debug = target.request.debug
+    run = Run(tracing=debug.trace, capturing=debug.capture)
+    execution = Execution(plan, target, run)
+    token = CURRENT.set(run)
+    try:
+        answer, record = await execution.execute()
+    except Exception as error:
+        stage = STAGES[min(len(execution.counts), len(STAGES) - 1)]
+        error.add_note(f"in stage {stage!r} of flow {plan.name!r}, request {target.request.id!r}")
+        stats.failed(run, execution.marks, execution.counts, perf_counter_ns(), error)
+        raise
+    finally:
+        CURRENT.reset(token)
+    if isinstance(record, PredicateResult):
+        stats.ineligible(execution.marks, record)
+    else:
+        stats.completed(record)
+    return answer, execution.target

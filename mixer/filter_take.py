@@ -1,0 +1,128 @@
+"""Filter-and-take: validate ranked candidates batch by batch, lazily, until there are enough.
+
+Source: FRS ``Predicate.batchFilterTake``, including its corners: the whole of the last batch is checked, asking
+for none still checks one batch, and running out of candidates is no error. New: a bound on batches, and batches
+that grow with the pass rate seen so far.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import attrs
+import numpy as np
+
+from mixer.columns import Candidate
+from mixer.concurrency import time_limit
+from mixer.errors import ConfigurationError, ContractError
+from mixer.verdicts import Verdicts
+
+if TYPE_CHECKING:
+    from mixer.candidate_predicates import CandidatePredicate
+    from mixer.candidates import Candidates
+
+T = TypeVar("T")
+C = TypeVar("C", bound=Candidate)
+
+
+@attrs.frozen
+class ResultsConfig:
+    """How many results are wanted and how they are validated.
+
+    Args:
+        desired: how many valid candidates to return.
+        batch_size: how many candidates to validate at once; ``desired`` if None.
+        max_batches: stop after so many batches, even if results are short; None for no bound.
+        overfetch: let a batch grow to what the pass rate seen so far in this request says is still needed.
+
+    Raises:
+        ConfigurationError: a negative ``desired``, or a batch size or bound below 1.
+    """
+
+    desired: int
+    batch_size: int | None = None
+    max_batches: int | None = None
+    overfetch: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        bounds = (("desired", self.desired, 0), ("batch_size", self.batch_size, 1), ("max_batches", self.max_batches, 1))
+        problems = [
+            f"{name}: expected at least {least}, got {value}"
+            for name, value, least in bounds
+            if value is not None and value < least
+        ]
+        if problems:
+            raise ConfigurationError("results config", problems)
+
+
+@attrs.frozen
+class Taken(Generic[C]):
+    """The outcome of filter-and-take.
+
+    Args:
+        kept: the valid candidates, at most as many as desired, in order.
+        examined: how many candidates were validated; the rest was never looked at.
+        verdicts: verdicts on the first ``examined`` candidates.
+        batches: how many batches that took.
+        timed_out: validation was cut short by the request's deadline.
+    """
+
+    kept: Candidates[C]
+    examined: int
+    verdicts: Verdicts
+    batches: int
+    timed_out: bool = False
+
+
+async def batch_filter_take(
+    target: T,
+    candidates: Candidates[C],
+    predicate: CandidatePredicate[T, C],
+    config: ResultsConfig,
+    within_s: float | None = None,
+) -> Taken[C]:
+    """Validate consecutive batches until ``config.desired`` candidates passed, or none are left.
+
+    An exception of the predicate in any batch is raised and discards earlier survivors. When the deadline or
+    ``within_s`` strikes, what has passed so far is kept: never a candidate that was not validated.
+    """
+    total, need = len(candidates), config.desired
+    size = config.batch_size or max(need, 1)
+    parts: list[Verdicts] = []
+    start = passed = 0
+    with time_limit(target, within_s) as scope:
+        while start < total and (config.max_batches is None or len(parts) < config.max_batches):
+            step = size
+            if config.overfetch and start:
+                step = max(size, math.ceil((need - passed) * (start + 1) / (passed + 1)))
+            batch = candidates.slice(start, start + step)
+            answer = predicate.check(target, batch)
+            verdicts = answer if isinstance(answer, Verdicts) else await answer
+            check_length(predicate.name, verdicts, batch)
+            parts.append(verdicts)
+            start += len(batch)
+            passed += int(np.count_nonzero(verdicts.keep))
+            if passed >= need:
+                break
+    verdicts = parts[0] if len(parts) == 1 else _joined(parts)
+    survivors = candidates.slice(0, start).where(verdicts.keep).head(need)
+    return Taken(survivors, start, verdicts, len(parts), scope.cancelled_caught)
+
+
+def check_length(name: str, verdicts: Verdicts, candidates: Candidates[Any]) -> None:
+    """Raise ContractError unless there is one verdict a row."""
+    if len(verdicts) != len(candidates):
+        raise ContractError(name, f"{len(candidates)} verdicts, one a candidate", str(len(verdicts)))
+
+
+def _joined(parts: list[Verdicts]) -> Verdicts:
+    keep = np.concatenate([part.keep for part in parts]) if parts else np.zeros(0, dtype=np.bool_)
+    spread: list[Verdicts] = []
+    start = 0
+    for part in parts:
+        where = np.zeros(len(keep), dtype=np.bool_)
+        where[start : start + len(part)] = True
+        spread.append(part.scattered(len(keep), where, elsewhere=True))
+        start += len(part)
+    return Verdicts.united(keep, spread)
