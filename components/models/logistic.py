@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import attrs
 import numpy as np
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import ArrayLike, NDArray
+
+    Matrix: TypeAlias = Any  # an NDArray or a csr_array: numpy and scipy share no type
 
 FORMAT = "mixer.logistic/1"
 
@@ -63,7 +65,7 @@ class LogisticRegression:
         return LogisticModel(coefficients, intercept, mean, scale, names)
 
     def _moments(
-        self, matrix: Any, weights: NDArray[np.float64]
+        self, matrix: Matrix, weights: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         columns = matrix.shape[1]
         if not self.standardise or sparse.issparse(matrix):
@@ -78,7 +80,7 @@ class LogisticRegression:
         return mean, np.where(scale > 1e-12 * np.maximum(np.abs(mean), 1.0), scale, 1.0)
 
     def _solve(
-        self, design: Any, labels: NDArray[np.float64], weights: NDArray[np.float64]
+        self, design: Matrix, labels: NDArray[np.float64], weights: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], float]:
         total = weights.sum()
 
@@ -160,7 +162,7 @@ class LogisticModel:
             arrays[0], float(header["intercept"]), arrays[1], arrays[2], tuple(header["feature_names"])
         )
 
-    def _design(self, X: ArrayLike | sparse.sparray) -> Any:
+    def _design(self, X: ArrayLike | sparse.sparray) -> Matrix:
         matrix = _matrix(X)
         if matrix.shape[1] != len(self.coefficients):
             raise ValueError(
@@ -169,9 +171,7 @@ class LogisticModel:
         return _standardised(matrix, self.mean, self.scale)
 
 
-def _matrix(
-    X: ArrayLike | sparse.sparray,
-) -> Any:  # NDArray or csr_array: scipy has no common type for the two
+def _matrix(X: ArrayLike | sparse.sparray) -> Matrix:
     if sparse.issparse(X):
         return sparse.csr_array(X, dtype=np.float64)
     matrix = np.asarray(X, dtype=np.float64)
@@ -185,14 +185,14 @@ def _matrix(
     return matrix
 
 
-def _standardised(matrix: Any, mean: NDArray[np.float64], scale: NDArray[np.float64]) -> Any:
+def _standardised(matrix: Matrix, mean: NDArray[np.float64], scale: NDArray[np.float64]) -> Matrix:
     if sparse.issparse(matrix):
         return matrix
     return np.nan_to_num((matrix - mean) / scale, copy=False, nan=0.0)
 
 
 def _labels_and_weights(
-    matrix: Any, y: ArrayLike, weights: ArrayLike | None
+    matrix: Matrix, y: ArrayLike, weights: ArrayLike | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     rows = matrix.shape[0]
     labels = np.asarray(y, dtype=np.float64)

@@ -57,7 +57,7 @@ def dump(config: RankerConfig) -> str:
     return yaml.safe_dump(_plain(msgspec.to_builtins(config)), sort_keys=False)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
@@ -110,11 +110,11 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     place[last] = yaml.safe_load(text)
 
 
-def _unknown_keys(tree: Any, annotation: Any, where: str) -> Iterator[str]:
+def _unknown_keys(tree: object, annotation: object, where: str) -> Iterator[str]:
     annotation = _unwrapped(annotation)
     if not isinstance(tree, dict):
         return
-    if attrs.has(annotation):
+    if isinstance(annotation, type) and attrs.has(annotation):
         hints = typing.get_type_hints(annotation)
         for key, value in tree.items():
             if key in hints:
@@ -126,7 +126,7 @@ def _unknown_keys(tree: Any, annotation: Any, where: str) -> Iterator[str]:
             yield from _unknown_keys(value, typing.get_args(annotation)[1], f"{where}{key}.")
 
 
-def _unwrapped(annotation: Any) -> Any:
+def _unwrapped(annotation: object) -> object:
     """``X | None`` as ``X``."""
     if isinstance(annotation, types.UnionType):
         return next(part for part in typing.get_args(annotation) if part is not type(None))

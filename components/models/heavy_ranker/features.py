@@ -1,0 +1,123 @@
+"""Featurisation: from a batch of inputs to one dense vector a row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from components.models.heavy_ranker.rows import MISSING_ID
+
+if TYPE_CHECKING:
+    from components.models.heavy_ranker.batch import Inputs
+    from components.models.heavy_ranker.config import FeatureConfig, IdConfig, NormConfig
+
+# Odd 64-bit multipliers (golden ratio, then two of splitmix64), as two's complement.
+_MULTIPLIERS = (-7046029254386353131, -4658895280553007687, -7723592293110705685)
+
+
+class DoubleNormLog(nn.Module):
+    """Signed log, batch norm and clip of the continuous block, then layer norm over it and the binary block.
+
+    Shapes: (rows, C), (rows, B) -> (rows, C + B). Values that are not finite count as 0.
+    Source: recap 2023.
+    """
+
+    def __init__(self, continuous: int, binary: int, norm: NormConfig) -> None:
+        super().__init__()
+        self.clip = norm.clip
+        self.batch_norm = nn.BatchNorm1d(continuous, eps=norm.batch_epsilon, momentum=norm.momentum)
+        self.layer_norm = nn.LayerNorm(continuous + binary, eps=norm.layer_epsilon)
+
+    def forward(self, continuous: Tensor, binary: Tensor) -> Tensor:
+        finite = torch.nan_to_num(continuous, nan=0.0, posinf=0.0, neginf=0.0)
+        logged = torch.sign(finite) * torch.log1p(finite.abs())
+        normed = self.batch_norm(logged).clamp(-self.clip, self.clip)
+        return self.layer_norm(torch.cat([normed, binary], dim=1))
+
+
+class PretrainedEmbedding(nn.Module):
+    """Layer norm of a vector computed elsewhere; a missing one is zero, or a learned default plus a mask input.
+
+    Shapes: (rows, width) -> (rows, width), or (rows, width + 1) with the mask.
+    """
+
+    def __init__(self, width: int, *, mask: bool, epsilon: float) -> None:
+        super().__init__()
+        self.layer_norm = nn.LayerNorm(width, eps=epsilon)
+        self.default = nn.Parameter(torch.zeros(width)) if mask else None
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        missing = vectors[:, :1].isnan()
+        if self.default is None:
+            return self.layer_norm(torch.where(missing, 0.0, vectors))
+        filled = torch.where(missing, self.default, vectors)
+        return torch.cat([self.layer_norm(filled), missing.to(filled.dtype)], dim=1)
+
+
+class IdEmbedding(nn.Module):
+    """A learned table; the values of a row are averaged, a row without values is zero.
+
+    Shapes: (rows, length) int64, -1 for missing -> (rows, dim).
+    """
+
+    def __init__(self, table: IdConfig) -> None:
+        super().__init__()
+        self.size, self.hashes = table.size, table.hashes if table.kind == "hashed" else 0
+        if self.hashes > len(_MULTIPLIERS):
+            raise ValueError(f"hashes: at most {len(_MULTIPLIERS)}, got {self.hashes}")
+        self.table = nn.Embedding(table.size, table.dim)
+        nn.init.normal_(self.table.weight, std=table.dim**-0.5)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        present = (ids != MISSING_ID).unsqueeze(2)
+        rows = [self._hashed(ids, which) for which in range(self.hashes)] or [ids.clamp(min=0)]
+        vectors = torch.stack([self.table(row) for row in rows]).sum(0)
+        return torch.where(present, vectors, 0.0).sum(1) / present.sum(1).clamp(min=1)
+
+    def _hashed(self, ids: Tensor, which: int) -> Tensor:
+        # The low bits of a product depend on the low bits of the id alone: mix the high ones in, twice.
+        mixed = ids * _MULTIPLIERS[which]
+        mixed = (mixed ^ (mixed >> 29)) * _MULTIPLIERS[0]
+        return (mixed ^ (mixed >> 32)).remainder(self.size)
+
+
+class InputLayer(nn.Module):
+    """All features of a row side by side: dense block, pre-trained embeddings, id embeddings, missing masks.
+
+    Shapes: ``Inputs`` -> (rows, ``width``).
+    """
+
+    def __init__(self, features: FeatureConfig) -> None:
+        super().__init__()
+        masked = features.missing == "mask"
+        dense = features.continuous + features.binary
+        self.masked = masked and features.continuous > 0
+        self.dense = DoubleNormLog(features.continuous, features.binary, features.norm) if dense else None
+        self.pretrained = nn.ModuleDict(
+            {
+                name: PretrainedEmbedding(width, mask=masked, epsilon=features.norm.layer_epsilon)
+                for name, width in features.embeddings.items()
+            }
+        )
+        self.ids = nn.ModuleDict({name: IdEmbedding(table) for name, table in features.ids.items()})
+        self.field_widths = _field_widths(features)
+        self.width = sum(self.field_widths)
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        parts = [self.dense(inputs.continuous, inputs.binary)] if self.dense is not None else []
+        parts += [layer(inputs.embeddings[name]) for name, layer in self.pretrained.items()]
+        parts += [layer(inputs.ids[name]) for name, layer in self.ids.items()]
+        if self.masked:
+            parts.append((~inputs.continuous.isfinite()).to(inputs.continuous.dtype))
+        return torch.cat(parts, dim=1)
+
+
+def _field_widths(features: FeatureConfig) -> tuple[int, ...]:
+    mask = int(features.missing == "mask")
+    widths = [features.continuous + features.binary]
+    widths += [width + mask for width in features.embeddings.values()]
+    widths += [table.dim for table in features.ids.values()]
+    widths += [features.continuous * mask]
+    return tuple(width for width in widths if width)
