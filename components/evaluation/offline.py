@@ -130,8 +130,8 @@ class OfflineRun(Generic[T]):
             ids = await self.recommend(target)
         except Exception as error:
             # Declared policy: see on_error.
-            error.add_note(f"while serving user {user}")
             if self.on_error == "raise":
+                error.add_note(f"while serving user {user}")
                 raise
             return Served(user, (), _since(started), f"{type(error).__name__}: {error}")
         return Served(user, _checks.ids(ids, f"ids for user {user}").tolist(), _since(started))
