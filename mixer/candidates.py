@@ -18,6 +18,7 @@ from mixer.errors import (
     ColumnTypeError,
     UnknownColumnError,
 )
+from mixer.grouping import first_rows
 from mixer.provenance import Provenance
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ class Candidates(Generic[C_co]):
                 break
         else:
             found = self._default(key)
-        found.flags.writeable = False
+        found.setflags(write=False)
         self._cache[key] = found
         return found
 
@@ -264,7 +265,7 @@ class Candidates(Generic[C_co]):
         if mask.shape != (self._length,):
             raise ColumnShapeError(f"where: expected a mask of {self._length} values, got shape {mask.shape}")
         index = mask.nonzero()[0]
-        return self if len(index) == self._length else self._gather(index)
+        return self if len(index) == self._length else self.pick(index)
 
     def take(self, order: NDArray[np.integer[Any]] | Sequence[int]) -> Self:
         """Rows by position, in the given order; positions may repeat.
@@ -280,7 +281,7 @@ class Candidates(Generic[C_co]):
             raise ColumnTypeError(f"take: expected a list of integers, got {index.dtype} of shape {index.shape}")
         if index.size and (int(index.min()) < 0 or int(index.max()) >= self._length):
             raise IndexError(f"take: expected positions in [0, {self._length}), got {index.min()}..{index.max()}")
-        return self._gather(index.astype(np.intp, copy=False))
+        return self.pick(index.astype(np.intp, copy=False))
 
     def head(self, count: int) -> Self:
         """The first ``count`` rows."""
@@ -290,9 +291,10 @@ class Candidates(Generic[C_co]):
         """Rows from ``start`` up to, not including, ``stop``."""
         if start <= 0 and stop >= self._length:
             return self
-        return self._gather(np.arange(max(start, 0), min(stop, self._length), dtype=np.intp))
+        return self.pick(np.arange(max(start, 0), min(stop, self._length), dtype=np.intp))
 
-    def _gather(self, index: NDArray[np.intp]) -> Self:
+    def pick(self, index: NDArray[np.intp]) -> Self:
+        """Like :meth:`take` for positions that are known to lie in the batch; nothing is checked."""
         layers = tuple([(arrays, older[index]) for arrays, older in self._layers])
         if self._fresh:
             layers = ((self._fresh, index), *layers)
@@ -317,27 +319,25 @@ class Candidates(Generic[C_co]):
         if keys.shape != (self._length,):
             raise ColumnShapeError(f"sort: expected {self._length} keys, got shape {keys.shape}")
         if not descending:
-            return self._gather(np.argsort(keys, kind="stable"))
+            return self.pick(np.argsort(keys, kind="stable"))
         if keys.dtype.kind == "f":
-            return self._gather(np.argsort(-keys, kind="stable"))
-        return self._gather(self._length - 1 - np.argsort(keys[::-1], kind="stable")[::-1])
+            return self.pick(np.argsort(-keys, kind="stable"))
+        return self.pick(self._length - 1 - np.argsort(keys[::-1], kind="stable")[::-1])
 
     def unique_by(self, key: Column[Any, Any]) -> Self:
         """The first row of each value of ``key``, in order."""
-        _, first = np.unique(self[key], return_index=True)
-        return self if len(first) == self._length else self._gather(np.sort(first))
+        first = first_rows(self[key])
+        kept = (first == np.arange(self._length)).nonzero()[0]
+        return self if len(kept) == self._length else self.pick(kept)
 
     def deduplicate(self) -> Self:
         """The first row of each id, in order; provenance of its duplicates is united into it."""
-        _, first, group = np.unique(self.ids, return_index=True, return_inverse=True)
-        if len(first) == self._length:
-            return self
-        kept = self._gather(np.sort(first))
-        if self.provenance is not None:
-            handles = self.handles
-            leads = handles[first[group]]
-            gone = leads != handles
-            kept.provenance = self.provenance.merged(leads[gone], handles[gone])
+        first = first_rows(self.ids)
+        stays = first == np.arange(self._length)
+        kept = self.where(stays)
+        if kept is not self and self.provenance is not None:
+            handles, gone = self.handles, ~stays
+            kept.provenance = self.provenance.merged(handles[first[gone]], handles[gone])
         return kept
 
     def stamped(self, provenance: Provenance) -> Self:
@@ -368,7 +368,7 @@ class Candidates(Generic[C_co]):
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:
-    array.flags.writeable = False
+    array.setflags(write=False)
     return array
 
 

@@ -43,11 +43,12 @@ class Column(Generic[S, V]):
     Class access (``Post.author_id``) gives the key itself, instance access the value of that row.
     """
 
-    __slots__ = ("default", "doc", "dtype", "name", "owner", "shape")
+    __slots__ = ("_ndim", "default", "doc", "dtype", "name", "owner", "shape")
 
     def __init__(self, dtype: np.dtype[Any], shape: tuple[int, ...], default: object, doc: str) -> None:
         self.dtype = dtype
         self.shape = shape
+        self._ndim = 1 + len(shape)
         self.default = default
         self.doc = doc
         self.name = "?"
@@ -85,15 +86,17 @@ class Column(Generic[S, V]):
             ColumnShapeError: wrong number of rows, or rows of another shape.
         """
         array = cast("NDArray[Any]", values if isinstance(values, np.ndarray) else self._from_sequence(values))
-        if array.dtype != self.dtype:
+        if array.dtype is not self.dtype and array.dtype != self.dtype:
             array = self._cast(array)
-        if array.shape[1:] != self.shape or array.ndim != 1 + len(self.shape):
+        if array.ndim != self._ndim or array.shape[1:] != self.shape:
             expected = "(n" + "".join(f", {size}" for size in self.shape) + ")"
             raise ColumnShapeError(f"column {self!r}: expected shape {expected}, got {array.shape}")
         if length is not None and len(array) != length:
             raise ColumnShapeError(f"column {self!r}: expected {length} rows, got {len(array)}")
-        view = array.view()
-        view.flags.writeable = False
+        if not array.flags.writeable:
+            return array
+        view = array[:]
+        view.setflags(write=False)
         return view
 
     def _from_sequence(self, values: object) -> NDArray[Any]:

@@ -63,8 +63,9 @@ async def _fill(results: list[Any], waiting: list[int]) -> None:
             group.cancel_scope.cancel()
 
     async with anyio.create_task_group() as group:
-        for index in waiting:
+        for index in waiting[:-1]:
             group.start_soon(fill, index)
+        await fill(waiting[-1])  # one child task less
     if failures:
         raise failures[0]
 

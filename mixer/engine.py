@@ -149,8 +149,8 @@ class Execution(Generic[T, C]):
         return batch
 
     def _merged(self, names: list[str], parts: list[Candidates[C]]) -> Candidates[C]:
-        merged = Candidates.concat(parts) if parts else Candidates.empty(self.plan.kind)
-        if not len(merged):
+        merged = parts[0] if len(parts) == 1 else Candidates.concat(parts) if parts else None
+        if merged is None or not len(merged):
             merged = Candidates.empty(self.plan.kind)
         provenance = Provenance.of(tuple(names), [len(part) for part in parts], merged)
         batch = merged.stamped(provenance)
@@ -217,7 +217,7 @@ class Execution(Generic[T, C]):
             if verdicts is None:
                 self._out_of_time("pre_ranker_filter", predicate.name, "unfiltered candidates left out")
                 verdicts = Verdicts.drop_all(len(batch), "timeout")
-            check_length(predicate.name, verdicts, batch)
+            check_length(predicate, verdicts, batch)
             kept = batch.where(verdicts.keep)
             self.filtered = FilterSummary.of(verdicts, len(kept))
             if self.run.tracing:
@@ -238,7 +238,7 @@ class Execution(Generic[T, C]):
             if ranked is None:
                 self._out_of_time("ranker", ranker.name, "the order before it")
             else:
-                batch = self._rewritten(ranker.name, ranker.traits, batch, ranked, steps)
+                batch = self._rewritten(ranker, batch, ranked, steps)
         self._done(len(batch))
         return batch
 
@@ -250,7 +250,7 @@ class Execution(Generic[T, C]):
             answer = transform.transform(self.target, batch)
             rewritten = answer if isinstance(answer, Candidates) else await self._within(stage, answer)
             if rewritten is not None:
-                batch = self._rewritten(transform.name, transform.traits, batch, rewritten, steps)
+                batch = self._rewritten(transform, batch, rewritten, steps)
             elif Trait.DROPS in transform.traits:
                 self._out_of_time(stage, transform.name, "no candidates, as it might have dropped any")
                 batch = batch.head(0)
@@ -260,15 +260,16 @@ class Execution(Generic[T, C]):
         return batch
 
     def _rewritten(
-        self, name: str, traits: Trait, before: Candidates[C], after: Candidates[C], steps: int
+        self, component: Ranker[T, C] | Transform[T, C], before: Candidates[C], after: Candidates[C], steps: int
     ) -> Candidates[C]:
         if not isinstance(after, Candidates):  # pyright: ignore[reportUnnecessaryIsInstance] - users' code
-            raise ContractError(name, "Candidates", type(after).__name__)
-        check_traits(name, traits, before, after)
+            raise ContractError(component.name, "Candidates", type(after).__name__)
+        if len(after) != len(before):
+            check_traits(component.name, component.traits, before, after)
         if after.provenance is None and len(after):
-            raise ContractError(name, "rows derived from the batch it was given", "rows built anew")
+            raise ContractError(component.name, "rows derived from the batch it was given", "rows built anew")
         if self.run.tracing and len(self.run.steps) == steps:
-            note(name, before, after)
+            note(component.name, before, after)
         return after
 
     async def take(self, batch: Candidates[C]) -> tuple[Candidates[C], int]:
@@ -286,7 +287,8 @@ class Execution(Generic[T, C]):
             self._out_of_time("filter_and_take", predicate.name, "candidates not validated in time left out")
         passed = int(np.count_nonzero(taken.verdicts.keep))
         self.validated = FilterSummary.of(taken.verdicts, passed)
-        note(predicate.name, batch, taken.kept, verdicts=taken.verdicts)
+        if self.run.tracing:
+            note(predicate.name, batch, taken.kept, verdicts=taken.verdicts)
         self._done(len(taken.kept))
         return taken.kept, taken.batches
 

@@ -16,6 +16,7 @@ import numpy as np
 from mixer.columns import Candidate
 from mixer.concurrency import time_limit
 from mixer.errors import ConfigurationError, ContractError
+from mixer.target import Target
 from mixer.verdicts import Verdicts
 
 if TYPE_CHECKING:
@@ -87,33 +88,55 @@ async def batch_filter_take(
     An exception of the predicate in any batch is raised and discards earlier survivors. When the deadline or
     ``within_s`` strikes, what has passed so far is kept: never a candidate that was not validated.
     """
-    total, need = len(candidates), config.desired
-    size = config.batch_size or max(need, 1)
-    parts: list[Verdicts] = []
-    start = passed = 0
-    with time_limit(target, within_s) as scope:
-        while start < total and (config.max_batches is None or len(parts) < config.max_batches):
+    progress = _Progress(target, candidates, predicate, config)
+    timed_out = False
+    if within_s is None and not (isinstance(target, Target) and target.request.deadline is not None):
+        await progress.run()
+    else:
+        with time_limit(target, within_s) as scope:
+            await progress.run()
+        timed_out = scope.cancelled_caught
+    parts = progress.parts
+    verdicts = parts[0] if len(parts) == 1 else _joined(parts)
+    survivors = verdicts.keep.nonzero()[0][: config.desired]
+    return Taken(candidates.pick(survivors), progress.start, verdicts, len(parts), timed_out)
+
+
+class _Progress(Generic[T, C]):
+    """How far validation has come; survives the time limit around it."""
+
+    def __init__(
+        self, target: T, candidates: Candidates[C], predicate: CandidatePredicate[T, C], config: ResultsConfig
+    ) -> None:
+        self.target = target
+        self.candidates = candidates
+        self.predicate = predicate
+        self.config = config
+        self.parts: list[Verdicts] = []
+        self.start = 0
+
+    async def run(self) -> None:
+        total, need, passed = len(self.candidates), self.config.desired, 0
+        size = self.config.batch_size or max(need, 1)
+        while self.start < total and self.config.max_batches != len(self.parts):
             step = size
-            if config.overfetch and start:
-                step = max(size, math.ceil((need - passed) * (start + 1) / (passed + 1)))
-            batch = candidates.slice(start, start + step)
-            answer = predicate.check(target, batch)
+            if self.config.overfetch and self.start:
+                step = max(size, math.ceil((need - passed) * (self.start + 1) / (passed + 1)))
+            batch = self.candidates.slice(self.start, self.start + step)
+            answer = self.predicate.check(self.target, batch)
             verdicts = answer if isinstance(answer, Verdicts) else await answer
-            check_length(predicate.name, verdicts, batch)
-            parts.append(verdicts)
-            start += len(batch)
+            check_length(self.predicate, verdicts, batch)
+            self.parts.append(verdicts)
+            self.start += len(batch)
             passed += int(np.count_nonzero(verdicts.keep))
             if passed >= need:
-                break
-    verdicts = parts[0] if len(parts) == 1 else _joined(parts)
-    survivors = candidates.slice(0, start).where(verdicts.keep).head(need)
-    return Taken(survivors, start, verdicts, len(parts), scope.cancelled_caught)
+                return
 
 
-def check_length(name: str, verdicts: Verdicts, candidates: Candidates[Any]) -> None:
+def check_length(predicate: CandidatePredicate[Any, Any], verdicts: Verdicts, candidates: Candidates[Any]) -> None:
     """Raise ContractError unless there is one verdict a row."""
-    if len(verdicts) != len(candidates):
-        raise ContractError(name, f"{len(candidates)} verdicts, one a candidate", str(len(verdicts)))
+    if len(verdicts.keep) != len(candidates):
+        raise ContractError(predicate.name, f"{len(candidates)} verdicts, one a candidate", str(len(verdicts)))
 
 
 def _joined(parts: list[Verdicts]) -> Verdicts:

@@ -31,22 +31,35 @@ class Provenance:
 
     Args:
         names: source names in declared order, at most 64.
-        source: ``(e,)`` index into ``names`` of each entry.
-        score: ``(e,)`` score the source gave, NaN if none.
+        source: ``(e,)`` index into ``names`` of each entry; or how many entries each source has, in order.
+        score: ``(e,)`` score the source gave, NaN if none; or the batch whose ``source_score`` says so.
         lead: ``(e,)`` the handle that each entry belongs to; itself until duplicates are merged.
     """
 
     def __init__(
         self,
         names: tuple[str, ...],
-        source: NDArray[np.int16],
-        score: NDArray[np.float32],
+        source: NDArray[np.int16] | list[int],
+        score: NDArray[np.float32] | Candidates[Any],
         lead: NDArray[np.int64] | None = None,
     ) -> None:
         self.names = names
-        self.source = source
-        self.score = score
+        self._source = source
+        self._score = score
         self._lead = lead
+        self._length = sum(source) if isinstance(source, list) else len(source)
+
+    @cached_property
+    def source(self) -> NDArray[np.int16]:
+        """``(e,)`` index into ``names`` of each entry."""
+        if isinstance(self._source, list):
+            return np.repeat(np.arange(len(self.names), dtype=np.int16), self._source)
+        return self._source
+
+    @cached_property
+    def score(self) -> NDArray[np.float32]:
+        """``(e,)`` score that the source gave, NaN if none."""
+        return self._score if isinstance(self._score, np.ndarray) else self._score[Candidate.source_score]
 
     @classmethod
     def of(cls, names: tuple[str, ...], lengths: Sequence[int], merged: Candidates[Any]) -> Provenance:
@@ -57,11 +70,10 @@ class Provenance:
         """
         if len(set(names)) != len(names) or len(names) > MAX_SOURCES:
             raise ConfigurationError("candidate sources", [f"expected at most 64 distinct names, got {names}"])
-        source = np.repeat(np.arange(len(names), dtype=np.int16), lengths)
-        return cls(names, source, merged[Candidate.source_score])
+        return cls(names, list(lengths), merged)
 
     def __len__(self) -> int:
-        return len(self.source)
+        return self._length
 
     @cached_property
     def lead(self) -> NDArray[np.int64]:
