@@ -348,6 +348,10 @@ class Candidates(Generic[C_co]):
         batch.provenance = provenance
         return batch
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Provenance belongs to a run and is not kept; the type must be importable.
+        return _restored, (self.kind, {key.name: np.asarray(self[key]) for key in self.present})
+
     # -- Arrow -------------------------------------------------------------------------------------------
 
     def to_arrow(self) -> Any:  # noqa: ANN401 - pyarrow is optional
@@ -365,6 +369,11 @@ class Candidates(Generic[C_co]):
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self.to_arrow().__arrow_c_stream__(requested_schema)
+
+
+def _restored(kind: type[C], columns: Mapping[str, object]) -> Candidates[C]:
+    keys = {key.name: key for key in kind.columns}
+    return Candidates(kind, {keys[name]: values for name, values in columns.items()})
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:

@@ -43,7 +43,7 @@ class Column(Generic[S, V]):
     Class access (``Post.author_id``) gives the key itself, instance access the value of that row.
     """
 
-    __slots__ = ("_ndim", "default", "doc", "dtype", "name", "owner", "shape")
+    __slots__ = ("_home", "_ndim", "default", "doc", "dtype", "name", "owner", "shape")
 
     def __init__(self, dtype: np.dtype[Any], shape: tuple[int, ...], default: object, doc: str) -> None:
         self.dtype = dtype
@@ -53,10 +53,12 @@ class Column(Generic[S, V]):
         self.doc = doc
         self.name = "?"
         self.owner = "?"
+        self._home: type = object
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
         self.owner = owner.__name__
+        self._home = owner
 
     @overload
     def __get__(self, row: None, owner: type) -> Self: ...
@@ -68,6 +70,10 @@ class Column(Generic[S, V]):
 
     def __repr__(self) -> str:
         return f"{self.owner}.{self.name}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A key is its identity: pickling refers to the class attribute.
+        return getattr, (self._home, self.name)
 
     @property
     def required(self) -> bool:

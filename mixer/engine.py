@@ -144,6 +144,8 @@ class Execution(Generic[T, C]):
                 self.additional = len(extra)
                 parts.insert(0, extra)
                 names.insert(0, ADDITIONAL)
+        if self.run.captured is not None:
+            self.run.captured |= {"target": self.target, "sources": tuple(zip(names, parts, strict=True))}
         batch = self._merged(names, parts)
         self._done(len(batch))
         return batch
@@ -162,7 +164,6 @@ class Execution(Generic[T, C]):
         found = source.fetch(self.target)
         if isinstance(found, Candidates):
             self.run.observed.append((_scope_of(source), begin, perf_counter_ns(), len(found), ""))
-            self._captured(source.name, found)
             return found
         return self._fetch_async(source, found, begin)
 
@@ -186,12 +187,7 @@ class Execution(Generic[T, C]):
             return Candidates.empty(self.plan.kind)
         if not isinstance(found, Candidates):
             raise ContractError(source.name, "Candidates", type(found).__name__)
-        self._captured(source.name, found)
         return cast("Candidates[C]", found)
-
-    def _captured(self, name: str, found: Candidates[Any]) -> None:
-        if self.run.captured is not None:
-            self.run.captured[name] = found
 
     async def hydrate(self, batch: Candidates[C]) -> Candidates[C]:
         """Fetches columns, layer by layer."""
@@ -335,6 +331,7 @@ class Execution(Generic[T, C]):
             run.steps,
             run.degradations,
             batches,
+            run.captured,
         )
 
 

@@ -104,6 +104,8 @@ class RecommendationFlow(BaseFlow[T, C], metaclass=_BuiltOnce):
     """Write one structlog line a request."""
 
     stats: StatsReceiver
+    plan: Plan[T, C]
+    """The hooks as they were resolved when the flow was built."""
 
     @property
     def name(self) -> str:
@@ -183,12 +185,12 @@ class RecommendationFlow(BaseFlow[T, C], metaclass=_BuiltOnce):
         if not isinstance(target, Target):  # pyright: ignore[reportUnnecessaryIsInstance] - users' input
             raise TargetTypeError(f"{self.name}: expected a Target, got {type(target).__name__}")
         if self._quality is None:
-            result, target = await run_request(self._plan, target, self._stats)
+            result, target = await run_request(self.plan, target, self._stats)
         else:
             result, target = await self._observed(target, self._quality)
-        if self._plan.side_effects and result.outcome is not Outcome.INELIGIBLE:
+        if self.plan.side_effects and result.outcome is not Outcome.INELIGIBLE:
             if not target.request.debug.skip_side_effects:
-                await self._queue.submit(self._plan.side_effects, target, result)
+                await self._queue.submit(self.plan.side_effects, target, result)
         if self.log_requests:
             self._log(target, result)
         return result
@@ -197,7 +199,7 @@ class RecommendationFlow(BaseFlow[T, C], metaclass=_BuiltOnce):
         request = attrs.evolve(target.request, quality_factor=quality.value)
         begin = perf_counter()
         try:
-            answer = await run_request(self._plan, attrs.evolve(target, request=request), self._stats)
+            answer = await run_request(self.plan, attrs.evolve(target, request=request), self._stats)
         except BaseException as error:
             quality.observe(perf_counter() - begin, error)
             self._stats.quality_factor(quality.value)
@@ -261,7 +263,7 @@ class RecommendationFlow(BaseFlow[T, C], metaclass=_BuiltOnce):
         if problems:
             raise ConfigurationError(f"flow {self.name!r}", problems)
         root = self.stats.scope(self.name)
-        self._plan = plan
+        self.plan = plan
         self._stats = FlowStats(root)
         self._quality = self.quality_factor()
         if self._quality is not None:
@@ -273,7 +275,7 @@ class RecommendationFlow(BaseFlow[T, C], metaclass=_BuiltOnce):
 
         Components that per-request hooks return are found when the flow keeps them in an attribute.
         """
-        plan = self._plan
+        plan = self.plan
         by_stage = {
             "target_eligibility": plan.eligibility,
             "hydration": [hydrator for layer in plan.hydrators for hydrator in layer],

@@ -14,7 +14,7 @@ from mixer.columns import Candidate
 from mixer.component import Component, MaybeAwaitable, function_name, resolved
 from mixer.concurrency import Failure, attempt, gather
 from mixer.errors import ContractError
-from mixer.run import note, observing
+from mixer.run import capture_hydrated, note, observing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -207,9 +207,10 @@ async def hydrate_layers(
         batch = candidates
         answers = await gather(lambda one, batch=batch: one.hydrate(target, batch), layer)
         for one, columns in zip(layer, answers, strict=True):
+            capture_hydrated(one.name, columns)
             if not columns:
                 continue
-            if columns.keys() != set(one.writes):
+            if set(columns) != set(one.writes):
                 expected = sorted(map(repr, one.writes))
                 raise ContractError(one.name, f"exactly the columns {expected}", f"{sorted(map(repr, columns))}")
             before, candidates = candidates, candidates.with_columns(columns)

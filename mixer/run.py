@@ -74,7 +74,7 @@ class Run:
         self.degradations: list[Degradation] = []
         self.observed: list[tuple[str, int, int, int, str]] = []  # scope, start ns, end ns, rows or -1, failure
         self.steps: list[tuple[str, Step]] = []  # stage, step
-        self.captured: dict[str, object] | None = {} if capturing else None
+        self.captured: dict[str, Any] | None = {"hydrated": {}} if capturing else None
         self.stage = ""
 
 
@@ -108,6 +108,13 @@ def note(
     run = CURRENT.get()
     if run is not None and run.tracing:
         run.steps.append((run.stage, Step(component, before, after, verdicts, terms)))
+
+
+def capture_hydrated(component: str, columns: Mapping[Any, object]) -> None:
+    """Keep what a hydrator fetched, if the request is captured."""
+    run = CURRENT.get()
+    if run is not None and run.captured is not None:
+        run.captured["hydrated"][component] = columns
 
 
 def tracing() -> bool:

@@ -10,7 +10,7 @@ import attrs
 from mixer.errors import MixerError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mixer.ledger import Story
     from mixer.run import Degradation, Step
@@ -65,9 +65,12 @@ class Trace:
         counts: candidates after every stage that ran.
         observed: components timed by name.
         steps: what each component did to which batch; empty unless traced.
+        degradations: what failed open so far.
+        batches: how many validation batches were checked.
+        captured: what the request depended on, if it was captured; see ``mixer.replay``.
     """
 
-    __slots__ = ("__dict__", "batches", "counts", "degradations", "flow", "marks", "observed", "request_id", "steps")
+    __slots__ = ("__dict__", "batches", "captured", "counts", "degradations", "flow", "marks", "observed", "request_id", "steps")
 
     def __init__(
         self,
@@ -79,6 +82,7 @@ class Trace:
         steps: Sequence[tuple[str, Step]],
         degradations: Sequence[Degradation],
         batches: int,
+        captured: Mapping[str, object] | None = None,
     ) -> None:
         self.flow = flow
         self.request_id = request_id
@@ -88,6 +92,7 @@ class Trace:
         self.steps = steps
         self.degradations = degradations
         self.batches = batches
+        self.captured = captured
 
     @cached_property
     def stages(self) -> tuple[StageTrace, ...]:
