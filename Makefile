@@ -44,7 +44,7 @@ types: $(READY) ## Check types
 	$(BIN)/pyright
 
 docs: $(READY) ## Build the documentation into site/; a warning is an error
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	$(BIN)/mkdocs build --strict --quiet
 
 check: lint types docs test ## Everything that has to pass before a change lands
 
