@@ -36,15 +36,12 @@ class Inputs:
             _tensor(rows.continuous),
             _tensor(rows.binary),
             {name: _tensor(array) for name, array in rows.embeddings.items()},
-            {
-                name: torch.from_numpy(np.ascontiguousarray(array, np.int64))
-                for name, array in rows.ids.items()
-            },
+            {name: _tensor(array, np.int64) for name, array in rows.ids.items()},
         )
 
 
-def _tensor(array: NDArray) -> Tensor:
-    contiguous = np.ascontiguousarray(array, np.float32)
+def _tensor(array: NDArray, kind: type = np.float32) -> Tensor:
+    contiguous = np.ascontiguousarray(array, kind)
     # Arrow hands out read-only memory, of which torch warns; a tensor that is only read may share it.
     return torch.from_numpy(contiguous if contiguous.flags.writeable else contiguous.copy())
 

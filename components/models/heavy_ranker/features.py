@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from components.models.heavy_ranker.batch import Inputs
     from components.models.heavy_ranker.config import FeatureConfig, IdConfig, NormConfig
 
-# Odd 64-bit multipliers (golden ratio, then two of splitmix64), as two's complement.
-_MULTIPLIERS = (-7046029254386353131, -4658895280553007687, -7723592293110705685)
+# splitmix64: its increment, then (shift, multiplier) of its finaliser, as two's complement.
+_INCREMENT = -7046029254386353131
+_ROUNDS = ((30, -4658895280553007687), (27, -7723592293110705685))
 
 
 class DoubleNormLog(nn.Module):
@@ -27,7 +28,9 @@ class DoubleNormLog(nn.Module):
     def __init__(self, continuous: int, binary: int, norm: NormConfig) -> None:
         super().__init__()
         self.clip = norm.clip
-        self.batch_norm = nn.BatchNorm1d(continuous, eps=norm.batch_epsilon, momentum=norm.momentum)
+        # torch cannot normalise a batch of no columns.
+        norms = nn.BatchNorm1d(continuous, eps=norm.batch_epsilon, momentum=norm.momentum)
+        self.batch_norm = norms if continuous else nn.Identity()
         self.layer_norm = nn.LayerNorm(continuous + binary, eps=norm.layer_epsilon)
 
     def forward(self, continuous: Tensor, binary: Tensor) -> Tensor:
@@ -65,8 +68,6 @@ class IdEmbedding(nn.Module):
     def __init__(self, table: IdConfig) -> None:
         super().__init__()
         self.size, self.hashes = table.size, table.hashes if table.kind == "hashed" else 0
-        if self.hashes > len(_MULTIPLIERS):
-            raise ValueError(f"hashes: at most {len(_MULTIPLIERS)}, got {self.hashes}")
         self.table = nn.Embedding(table.size, table.dim)
         nn.init.normal_(self.table.weight, std=table.dim**-0.5)
 
@@ -77,10 +78,16 @@ class IdEmbedding(nn.Module):
         return torch.where(present, vectors, 0.0).sum(1) / present.sum(1).clamp(min=1)
 
     def _hashed(self, ids: Tensor, which: int) -> Tensor:
-        # The low bits of a product depend on the low bits of the id alone: mix the high ones in, twice.
-        mixed = ids * _MULTIPLIERS[which]
-        mixed = (mixed ^ (mixed >> 29)) * _MULTIPLIERS[0]
-        return (mixed ^ (mixed >> 32)).remainder(self.size)
+        # Products of int64 wrap, as they do in the unsigned original.
+        state = ids + (which + 1) * _INCREMENT % 2**63
+        for shift, multiplier in _ROUNDS:
+            state = (state ^ _logical_shift(state, shift)) * multiplier
+        return (state ^ _logical_shift(state, 31)).remainder(self.size)
+
+
+def _logical_shift(values: Tensor, bits: int) -> Tensor:
+    """Shift to the right that fills with zeros; torch's own repeats the sign."""
+    return (values >> bits) & ((1 << (64 - bits)) - 1)
 
 
 class InputLayer(nn.Module):

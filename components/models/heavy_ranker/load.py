@@ -47,7 +47,8 @@ def decode(tree: Mapping[str, Any], source: str) -> RankerConfig:
     if problems:
         raise ConfigurationError(source, problems)
     try:
-        return msgspec.convert(tree, RankerConfig)
+        # YAML reads 1e-3 as text; not strict, it becomes the number that was meant.
+        return msgspec.convert(tree, RankerConfig, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigurationError(source, [str(error)]) from error
 

@@ -19,7 +19,7 @@ from components.models.heavy_ranker.datasets import write_shard
 from components.models.heavy_ranker.rows import MISSING_ID, Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -118,33 +118,25 @@ def _draw_ids(rng: np.random.Generator, count: int, table: IdConfig) -> NDArray[
     return values.astype(np.int64)
 
 
-def create_random_data(
-    world: World,
-    folder: Path,
-    rows: int,
-    shard_rows: int = 100_000,
-    progress: Callable[[int], None] | None = None,
-) -> dict[str, dict[str, float]]:
-    """Writes all splits as shards, and ``truth.json`` with each head's base rate and best possible AUC on the test split.
+def create_data(world: World, folder: Path, rows: int, shard_rows: int = 100_000) -> Iterator[Path]:
+    """Writes all splits, yielding every shard's path; at the end ``truth.json`` says what can be learned.
 
-    Memory: one shard, and the test split's probabilities.
+    ``truth.json`` holds each label's base rate and the AUC of its true probability on the test split: an upper bound,
+    because some inputs are then made missing. Memory: one shard, and the labels of the test split.
     """
-    stream, ceiling = 0, {}
+    stream, tested = 0, []
     for split, share in SPLITS.items():
-        left, index, seen = max(1, round(rows * share)), 0, []
+        left, index = max(1, round(rows * share)), 0
         while left:
             count = min(left, shard_rows)
             part, truth = world.rows(count, stream)
-            write_shard(part, folder / split, index)
-            seen.append((part.labels, truth) if split == "test" else None)
+            if split == "test":
+                tested.append((part.labels, truth))
+            yield write_shard(part, folder / split, index)
             left, index, stream = left - count, index + 1, stream + 1
-            if progress is not None:
-                progress(count)
-        if split == "test":
-            ceiling = _ceiling([item for item in seen if item is not None])
     with atomic_file(folder / "truth.json") as temporary:
-        temporary.write_text(json.dumps({"seed": world.seed, "rows": rows, "heads": ceiling}, indent=2))
-    return ceiling
+        report = {"seed": world.seed, "rows": rows, "heads": _ceiling(tested)}
+        temporary.write_text(json.dumps(report, indent=2), encoding="utf-8")
 
 
 def _ceiling(parts: list[tuple[Mapping[str, NDArray], Mapping[str, NDArray]]]) -> dict[str, dict[str, float]]:
