@@ -18,6 +18,8 @@ __all__ = [
     "reliability",
 ]
 
+_MOST_STEPS = 200
+
 
 @attrs.frozen(eq=False)
 class Reliability:
@@ -114,8 +116,10 @@ def recalibration(label: ArrayLike, probability: ArrayLike, weight: ArrayLike | 
     reason = _unfit(label[used], score)
     if reason:
         return Recalibration(float("nan"), float("nan"), reason)
-    slope, intercept = _fit_logistic(label[used], score, weight[used])
-    return Recalibration(slope, intercept)
+    (slope, intercept), gradient = _fit_logistic(label[used], score, weight[used])
+    if gradient > 1e-9:
+        return Recalibration(float("nan"), float("nan"), f"no fit after {_MOST_STEPS} steps")
+    return Recalibration(float(slope), float(intercept))
 
 
 def _equal_mass_slots(
@@ -144,34 +148,37 @@ def _unfit(label: NDArray[np.float64], score: NDArray[np.float64]) -> str:
 
 def _fit_logistic(
     label: NDArray[np.float64], score: NDArray[np.float64], weight: NDArray[np.float64]
-) -> tuple[float, float]:
-    """Newton's method on a standardised score, halving steps that do not help."""
+) -> tuple[NDArray[np.float64], float]:
+    """Levenberg-Marquardt damped Newton steps; returns slope and intercept, and the largest gradient left."""
     centre, scale = score.mean(), score.std()
     design = np.stack([(score - centre) / scale, np.ones_like(score)])
     share = weight / weight.sum()
-    theta, loss = np.zeros(2), np.log(2.0)
-    for _ in range(100):
-        rate = np.exp(-np.logaddexp(0.0, -theta @ design))
-        hessian = (design * (share * rate * (1.0 - rate))) @ design.T
-        step = np.linalg.solve(hessian, design @ (share * (label - rate)))
-        theta, loss, moved = _accept(theta, step, loss, (label, design, share))
-        if moved <= 1e-14 * (1.0 + np.abs(theta).max()):
+    theta, damping = np.zeros(2), 1e-3
+    loss, gradient, hessian = _logistic(theta, design, label, share)
+    for _ in range(_MOST_STEPS):
+        if np.abs(gradient).max() <= 1e-14:
             break
+        step = np.linalg.solve(hessian + damping * np.trace(hessian) * np.eye(2), gradient)
+        tried = _logistic(theta + step, design, label, share)
+        # Close to the optimum the loss no longer sees a step that the gradient still needs.
+        if tried[0] <= loss + 1e-15:
+            theta, (loss, gradient, hessian) = theta + step, tried
+            damping = max(damping / 10.0, 1e-12)
+        else:
+            damping *= 10.0
     slope = theta[0] / scale
-    return float(slope), float(theta[1] - slope * centre)
+    return np.array([slope, theta[1] - slope * centre]), float(np.abs(gradient).max())
 
 
-def _accept(
+def _logistic(
     theta: NDArray[np.float64],
-    step: NDArray[np.float64],
-    loss: float,
-    data: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
-) -> tuple[NDArray[np.float64], float, float]:
-    label, design, share = data
-    for _ in range(60):
-        logits = (theta + step) @ design
-        tried = float(share @ (np.logaddexp(0.0, logits) - label * logits))
-        if tried <= loss + 1e-16:
-            return theta + step, tried, float(np.abs(step).max())
-        step = step / 2.0
-    return theta, loss, 0.0
+    design: NDArray[np.float64],
+    label: NDArray[np.float64],
+    share: NDArray[np.float64],
+) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+    """Mean loss, the direction downhill and the curvature."""
+    logits = theta @ design
+    softplus = np.logaddexp(0.0, logits)
+    rate = np.exp(logits - softplus)
+    loss = float(share @ (softplus - label * logits))
+    return loss, design @ (share * (label - rate)), (design * (share * rate * (1.0 - rate))) @ design.T

@@ -125,7 +125,7 @@ class OfflineRun(Generic[T]):
 
     async def _serve(self, user: int) -> Served:
         target = self.target_for(user, user_seed(self.seed, user))
-        started = anyio.current_time()
+        started_s = _now_s()
         try:
             ids = await self.recommend(target)
         except Exception as error:
@@ -133,8 +133,8 @@ class OfflineRun(Generic[T]):
             if self.on_error == "raise":
                 error.add_note(f"while serving user {user}")
                 raise
-            return Served(user, (), _since(started), f"{type(error).__name__}: {error}")
-        return Served(user, _checks.ids(ids, f"ids for user {user}").tolist(), _since(started))
+            return Served(user, (), _since(started_s), f"{type(error).__name__}: {error}")
+        return Served(user, _checks.ids(ids, f"ids for user {user}").tolist(), _since(started_s))
 
 
 @attrs.define
@@ -166,8 +166,12 @@ def user_seed(seed: int, user: int) -> int:
     return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def _since(started: float) -> float:
-    return (anyio.current_time() - started) * 1000.0
+def _now_s() -> float:
+    return anyio.current_time()
+
+
+def _since(started_s: float) -> float:
+    return (_now_s() - started_s) * 1000.0
 
 
 def _distinct(users: Sequence[int]) -> list[int]:

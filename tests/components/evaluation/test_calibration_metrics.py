@@ -16,6 +16,7 @@ PROBABILITY = st.integers(1, 7).map(lambda i: i / 8) | st.floats(0.001, 0.999)
 WEIGHT = st.sampled_from([0.0, 0.5, 1.0, 2.0])
 ROWS = st.lists(st.tuples(st.integers(0, 1), PROBABILITY, WEIGHT), min_size=1, max_size=60)
 BINS = st.integers(1, 20)
+EXTREME = [1e-7, 1e-4, 0.01, 0.5, 0.9, 0.999, 1 - 1e-7]
 
 
 def naive_ece(label, p, weight, bins):
@@ -118,6 +119,7 @@ def test_mean_ratio_is_mean_prediction_over_mean_label():
         ([1, 0], [0.3, 0.3], "all probabilities are equal"),
         ([0, 0, 1], [0.2, 0.3, 0.4], "separates the classes"),
         ([1, 1, 0], [0.2, 0.3, 0.4], "separates the classes"),
+        ([0, 0, 1, 1], [0.2, 0.3, 0.3, 0.4], "separates the classes"),
         ([], [], "only one class has weight"),
     ],
 )
@@ -131,3 +133,34 @@ def test_a_fit_that_does_not_exist_says_why(label, probability, reason):
 def test_no_rows_have_no_calibration_error():
     assert math.isnan(expected_calibration_error([], []))
     assert math.isnan(reliability([], []).largest_ratio)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 1), st.sampled_from(EXTREME), st.integers(-4, 4)), min_size=3, max_size=12
+    )
+)
+def test_extreme_probabilities_and_weights_still_leave_no_gradient(rows):
+    label, p, power = np.array(rows, np.float64).T
+    weight = 10.0**power
+    fit = recalibration(label, p, weight)
+    assume(not fit.reason)
+    residual = weight * (label - expit(fit.slope * logit(p) + fit.intercept)) / weight.sum()
+    assert residual.sum() == pytest.approx(0.0, abs=1e-8)
+    assert residual @ logit(p) == pytest.approx(0.0, abs=1e-7)
+
+
+def test_a_fit_on_which_plain_newton_steps_diverge_is_found():
+    label = [0, 0, 1, 0, 0, 1, 0, 0]
+    probability = [1e-4, 0.5, 1e-7, 1e-4, 1e-4, 0.9, 1e-7, 1e-4]
+    weight = np.array([1e4, 1e4, 1e-3, 1e3, 1e-4, 1.0, 1e4, 1.0])
+    fit = recalibration(label, probability, weight)
+    residual = weight * (label - expit(fit.slope * logit(probability) + fit.intercept))
+    assert residual.sum() / weight.sum() == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_fit_that_is_not_reached_is_undefined(monkeypatch):
+    monkeypatch.setattr("components.evaluation.calibration._MOST_STEPS", 1)
+    fit = recalibration([0, 1, 0, 1], [0.1, 0.2, 0.7, 0.9])
+    assert math.isnan(fit.slope)
+    assert fit.reason == "no fit after 1 steps"

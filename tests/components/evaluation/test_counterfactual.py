@@ -149,8 +149,8 @@ def test_one_observation_has_no_standard_error():
     ("call", "message"),
     [
         (
-            lambda: LoggedChoices([1.0], [0.0], [0.5]),
-            r"logged: expected propensities above 0, row 0 holds 0\.0",
+            lambda: LoggedChoices([1, 1], [0.5, 0], [0, 0]),
+            r"logged: expected propensities above 0, row 1 holds 0\.0",
         ),
         (lambda: LoggedChoices([1.0], [1.5], [0.5]), r"logged: expected values within \[0, 1\]"),
         (lambda: LoggedChoices([1.0], [0.5], [0.5, 0.5]), "reward 1, logged 1, target 2"),
@@ -163,3 +163,9 @@ def test_one_observation_has_no_standard_error():
 def test_bad_input_is_refused_by_name(call, message):
     with pytest.raises(InvalidInputError, match=message):
         call()
+
+
+def test_a_policy_that_was_never_logged_is_worth_nothing_known():
+    log = LoggedChoices([1.0, 1.0], [0.5, 0.5], [0.0, 0.0])
+    assert (ips(log).value, ips(log).effective_sample_size, ips(log).mean_weight) == (0.0, 0.0, 0.0)
+    assert (snips(log).effective_sample_size, snips(log).mean_weight) == (0.0, 0.0)

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
+from pathlib import Path
 
 import anyio
 import numpy as np
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from components.evaluation import InvalidInputError, JournalError, OfflineRun, recall, user_seed
 
+REPOSITORY = Path(__file__).resolve().parents[3]
 USERS = list(range(100, 130))
 
 
@@ -224,3 +227,40 @@ def test_user_seeds_are_distinct_and_stable(seed, users):
 def test_user_seeds_are_fixed_for_good():
     # A change here makes every stored run irreproducible.
     assert (user_seed(0, 1), user_seed(7, -5)) == (2440950710608614359, 3492368465761306455)
+
+
+async def test_elapsed_time_is_in_milliseconds(monkeypatch):
+    clock = iter([10.0, 10.25])
+    monkeypatch.setattr("components.evaluation.offline._now_s", lambda: next(clock))
+    result = await run_of(Recommender()).run([1])
+    assert result.elapsed_ms.tolist() == [250.0]
+
+
+SCRIPT = """
+import os, sys
+from pathlib import Path
+import anyio
+from components.evaluation import OfflineRun
+served = []
+async def recommend(target):
+    served.append(target)
+    if len(served) > int(sys.argv[2]):
+        os._exit(9)
+    return [target[1] % 1000, target[0] + 1000]
+run = OfflineRun(recommend, lambda user, seed: (user, seed), concurrency=1)
+result = anyio.run(lambda: run.run(range(20), Path(sys.argv[1]), batch=3))
+print(result.resumed, [one.ids for one in result.served])
+"""
+
+
+def test_a_killed_process_continues_where_it_was(tmp_path):
+    def start(folder, most):
+        command = [sys.executable, "-c", SCRIPT, str(tmp_path / folder), str(most)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
+
+    assert start("killed", 11).returncode == 9
+    resumed, _, continued = start("killed", 99).stdout.partition(" ")
+    fresh, _, expected = start("whole", 99).stdout.partition(" ")
+    assert int(fresh) == 0
+    assert int(resumed) == 9
+    assert continued == expected

@@ -204,3 +204,21 @@ def test_equal_scores_are_ranked_by_item_id():
 def test_bad_input_is_refused_by_name(call, message):
     with pytest.raises(InvalidInputError, match=message):
         call()
+
+
+def test_every_pair_finds_its_own_gain_among_many():
+    rng = np.random.default_rng(2)
+    pairs = rng.permutation([(user, item) for user in range(40) for item in range(15)])
+    wanted = pairs[:300]
+    truth = Truth(wanted[:, 0], wanted[:, 1], np.arange(1.0, 301.0))
+    gain = {tuple(pair): float(index) for index, pair in enumerate(wanted.tolist(), start=1)}
+    judged = judge(pairs[:, 0], pairs[:, 1], pairs[:, 1], truth)
+    expected = [gain.get((user, item), 0.0) for user, item in sorted(pairs.tolist())]
+    assert judged.ranked.value.tolist() == expected
+
+
+def test_unsigned_ids_are_taken_when_they_fit():
+    truth = Truth(np.array([3], np.uint64), np.array([4], np.uint32))
+    assert recall(judge([3], [4], [0], truth), 1).tolist() == [1.0]
+    with pytest.raises(InvalidInputError, match="truth user: ids must fit int64, got 18446744073709551615"):
+        Truth(np.array([2**64 - 1], np.uint64), [4])

@@ -117,15 +117,17 @@ def test_a_ranking_without_relevant_items_says_so():
 
 def test_a_model_report_measures_each_system_and_the_difference():
     rng = np.random.default_rng(0)
-    score, user = rng.random(400), rng.integers(0, 30, 400)
+    score, noise, user = rng.random(400), rng.random(400), rng.integers(0, 30, 400)
     label = (rng.random(400) < score).astype(int)
     strap = Bootstrap(resamples=20)
     report = model_report(
-        label, {"model": score, "noise": rng.random(400)}, user=user, baseline="noise", bootstrap=strap
+        label, {"model": score, "noise": noise}, user=user, baseline="noise", bootstrap=strap
     )
     assert len(report.rows) == 10 * 3
     assert report.find("model", "auc").interval.estimate == auc(label, score)
-    assert report.find("model - noise", "auc").interval.low > 0
+    gain = report.find("model - noise", "auc").interval
+    assert gain.estimate == pytest.approx(auc(label, score) - auc(label, noise))
+    assert gain.low > 0
     assert report.find("model", "slope").interval.units == 30
 
 
