@@ -100,11 +100,12 @@ def judge(
     users = np.unique(np.concatenate([user, truth.user, _checks.ids(served, "served")]))
     match = find_pairs(user, item, truth.user, truth.item)
     gain = np.where(match >= 0, np.append(truth.gain, 0.0)[match], 0.0)
-    ranked = _ragged(np.searchsorted(users, user), rank, gain)
-    _refuse_tied_ranks(users, ranked.owner, rank[np.lexsort((rank, user))])
+    order = np.lexsort((rank, user))
+    _refuse_tied_ranks(user[order], rank[order])
     relevant = truth.gain > 0.0
-    best = truth.gain[relevant]
-    return Judged(users, ranked, _ragged(np.searchsorted(users, truth.user[relevant]), -best, best))
+    best_user, best = truth.user[relevant], truth.gain[relevant]
+    best_order = np.lexsort((-best, best_user))
+    return Judged(users, _ragged(users, user, gain, order), _ragged(users, best_user, best, best_order))
 
 
 def judge_lists(
@@ -190,9 +191,10 @@ def _lookup(known: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.i
     return np.where(known[slot] == values, slot, -1)
 
 
-def _ragged(owner: NDArray[np.int64], key: NDArray[np.float64], value: NDArray[np.float64]) -> Ragged:
-    order = np.lexsort((key, owner))
-    owner = owner[order]
+def _ragged(
+    users: NDArray[np.int64], user: NDArray[np.int64], value: NDArray[np.float64], order: NDArray[np.int64]
+) -> Ragged:
+    owner = np.searchsorted(users, user[order])
     return Ragged(owner, positions(owner), value[order])
 
 
@@ -207,10 +209,11 @@ def _refuse_repeats(user: NDArray[np.int64], item: NDArray[np.int64], name: str)
         )
 
 
-def _refuse_tied_ranks(users: NDArray[np.int64], owner: NDArray[np.int64], rank: NDArray[np.float64]) -> None:
-    tied = (owner[1:] == owner[:-1]) & (rank[1:] == rank[:-1])
+def _refuse_tied_ranks(user: NDArray[np.int64], rank: NDArray[np.float64]) -> None:
+    """Rows come sorted by user, then rank."""
+    tied = (user[1:] == user[:-1]) & (rank[1:] == rank[:-1])
     if tied.any():
         row = int(np.argmax(tied))
         raise InvalidInputError(
-            f"rank: expected distinct ranks a user, user {users[owner[row]]} has {rank[row]} twice"
+            f"rank: expected distinct ranks a user, user {user[row]} has {rank[row]} twice"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
@@ -12,6 +13,7 @@ import anyio
 import attrs
 import numpy as np
 from anyio import to_thread
+from anyio.lowlevel import checkpoint
 from numpy.typing import NDArray
 
 from components.evaluation import _checks
@@ -89,7 +91,7 @@ class OfflineRun(Generic[T]):
             folder: where results are kept; a restart with the same config and seed skips finished users. None
                 keeps nothing.
             batch: how many finished users are written at once.
-            progress: whether to draw a bar on stderr; None draws one only on a terminal.
+            progress: whether to draw a bar on stderr; None draws one on a terminal with rich installed.
 
         Raises:
             InvalidInputError: a user comes twice, or the system returned something other than integer ids.
@@ -115,6 +117,8 @@ class OfflineRun(Generic[T]):
                 done[user] = await self._serve(user)
                 await buffer.add(done[user])
                 advance()
+                # A recommender that never waits still leaves room for others and for cancellation.
+                await checkpoint()
 
         try:
             async with anyio.create_task_group() as group:
@@ -149,7 +153,9 @@ class _Buffer:
         self.waiting.append(served)
         if self.journal and len(self.waiting) >= self.size:
             full, self.waiting = self.waiting, []
-            await to_thread.run_sync(self.journal.append, full)
+            # Shielded: what is finished is kept, even if the run is cancelled in this moment.
+            with anyio.CancelScope(shield=True):
+                await to_thread.run_sync(self.journal.append, full)
 
     @contextmanager
     def kept_on_exit(self) -> Iterator[None]:
@@ -184,7 +190,9 @@ def _distinct(users: Sequence[int]) -> list[int]:
 
 @contextmanager
 def _bar(total: int, finished: int, wanted: bool | None) -> Iterator[Callable[[], None]]:
-    if not (sys.stderr.isatty() if wanted is None else wanted):
+    if wanted is None:
+        wanted = sys.stderr.isatty() and find_spec("rich") is not None
+    if not wanted:
         yield lambda: None
         return
     console = require("rich.console", "a progress bar").Console(stderr=True)

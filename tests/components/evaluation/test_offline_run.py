@@ -96,6 +96,19 @@ async def test_cancellation_keeps_what_was_finished(tmp_path):
     assert resumed.resumed == 10
 
 
+async def test_cancellation_while_writing_loses_nobody(tmp_path):
+    with anyio.CancelScope() as scope:
+
+        async def recommend(target):
+            if target[0] == USERS[5]:
+                scope.cancel()
+            return [1]
+
+        await run_of(recommend, concurrency=1).run(USERS, tmp_path, batch=1)
+    resumed = await run_of(Recommender()).run(USERS, tmp_path)
+    assert resumed.resumed == 6
+
+
 async def test_a_line_cut_off_by_a_crash_is_served_again(tmp_path):
     first = await run_of(Recommender()).run(USERS, tmp_path)
     content = first.path.read_bytes()
