@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from mixer.params import Layer, Origin
+from mixer.params import Origin, Overlay
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -84,10 +84,10 @@ class Experiment:
                 return Exposure(self, arm, unit, bucket)
         return None
 
-    def layer_of(self, arm: Arm) -> Layer:
+    def overlay_of(self, arm: Arm) -> Overlay:
         """The arm's overrides as settings; names are resolved where a resolver accepts the experiment."""
         values = {key: value for key, value in arm.overrides.items() if not isinstance(key, str)}
-        return Layer.uniform(Origin.EXPERIMENT, values, f"{self.name}/{arm.name}")
+        return Overlay.uniform(Origin.EXPERIMENT, values, f"{self.name}/{arm.name}")
 
     def problems(self) -> Iterator[str]:
         """What is wrong with the experiment by itself."""

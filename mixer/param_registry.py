@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard, cast
 from mixer.errors import ConfigurationError, ParamError
 from mixer.param_files import read_settings
 from mixer.param_resolver import ParamResolver
-from mixer.params import Bundle, Layer, Origin, Param, Setting, accept_all
+from mixer.params import Bundle, Origin, Overlay, Param, Setting, accept_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -141,20 +141,20 @@ class ParamRegistry:
             ParamError: lists every unknown name, unacceptable value and impossible experiment.
         """
         problems: list[str] = []
-        layers = [
-            self._file_layer(file, problems),
-            self._environment_layer(os.environ if environ is None else environ, problems),
+        overlays = [
+            self._file_overlay(file, problems),
+            self._environment_overlay(os.environ if environ is None else environ, problems),
         ]
-        resolver = ParamResolver(self, layers, experiments, problems, listener)
+        resolver = ParamResolver(self, overlays, experiments, problems, listener)
         if problems:
             raise ParamError("parameter values", problems)
         return resolver
 
-    def _file_layer(self, file: Path | None, problems: list[str]) -> Layer:
+    def _file_overlay(self, file: Path | None, problems: list[str]) -> Overlay:
         values = {} if file is None else self.accept(read_settings(file), problems, str(file))
-        return Layer.uniform(Origin.FILE, values, str(file))
+        return Overlay.uniform(Origin.FILE, values, str(file))
 
-    def _environment_layer(self, environ: Mapping[str, str], problems: list[str]) -> Layer:
+    def _environment_overlay(self, environ: Mapping[str, str], problems: list[str]) -> Overlay:
         known = {environment_name(key): key for key in self}
         settings: dict[Param[Any], Setting] = {}
         for variable, text in environ.items():
@@ -163,7 +163,7 @@ class ParamRegistry:
                     settings[key] = Setting(value, Origin.ENVIRONMENT, variable)
             elif variable.startswith(ENVIRONMENT_PREFIX):
                 problems.append(f"{variable}: unknown variable{_nearest(variable, known)}")
-        return Layer(Origin.ENVIRONMENT, settings)
+        return Overlay(Origin.ENVIRONMENT, settings)
 
     def _unknown(self, name: str) -> str:
         return f"{name}: unknown parameter{_nearest(name, self._by_name)}"

@@ -8,7 +8,7 @@ import attrs
 
 from mixer.errors import ParamError
 from mixer.experiments import layer_problems
-from mixer.params import Bundle, Layer, Origin, Param, Params, Plan, compose
+from mixer.params import Bundle, Origin, Overlay, Param, Params, Plan, compose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ class ParamResolver:
     def __init__(
         self,
         registry: ParamRegistry,
-        layers: Sequence[Layer],
+        overlays: Sequence[Overlay],
         experiments: Iterable[Experiment],
         problems: list[str],
         listener: Callable[[Exposure], None] | None,
@@ -32,8 +32,8 @@ class ParamResolver:
         accepted = [self._accepted(one, problems) for one in experiments]
         problems.extend(layer_problems(accepted))
         by_param = self._by_param(accepted, problems)
-        self._plan = Plan(tuple(registry), registry.bundles, layers, by_param, listener)
-        self._settings = compose(registry.bundles, layers)
+        self._plan = Plan(tuple(registry), registry.bundles, overlays, by_param, listener)
+        self._settings = compose(registry.bundles, overlays)
         self._shared = Params(self._plan, self._settings)
 
     def resolve(self, unit: str | int | None = None, forced: Mapping[Any, object] | None = None) -> Params:
@@ -76,11 +76,13 @@ class ParamResolver:
 
     def _forced(self, unit: str | int | None, values: Mapping[Any, object]) -> Params:
         problems: list[str] = []
-        layer = Layer.uniform(Origin.FORCED, self._registry.accept(values, problems, "request"), "request")
+        overlay = Overlay.uniform(
+            Origin.FORCED, self._registry.accept(values, problems, "request"), "request"
+        )
         if problems:
             raise ParamError("forced parameters", problems)
-        settings = compose(self._plan.bundles, [*self._plan.layers, layer])
-        return Params(self._plan, settings, unit, layer)
+        settings = compose(self._plan.bundles, [*self._plan.overlays, overlay])
+        return Params(self._plan, settings, unit, overlay)
 
     def _accepted(self, experiment: Experiment, problems: list[str]) -> Experiment:
         problems.extend(experiment.problems())

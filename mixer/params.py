@@ -104,23 +104,23 @@ class Setting:
 
 
 @attrs.frozen
-class Layer:
+class Overlay:
     """Values that were set in one place."""
 
     origin: Origin
     settings: Mapping[Param[Any], Setting]
 
     @classmethod
-    def uniform(cls, origin: Origin, values: Mapping[Param[Any], Any], detail: str = "") -> Layer:
-        """A layer whose values all come from ``detail``."""
+    def uniform(cls, origin: Origin, values: Mapping[Param[Any], Any], detail: str = "") -> Overlay:
+        """An overlay whose values all come from ``detail``."""
         return cls(origin, {key: Setting(value, origin, detail) for key, value in values.items()})
 
 
-def compose(bundles: Iterable[Bundle], layers: Iterable[Layer]) -> dict[Param[Any], Setting]:
-    """The settings in force: the last layer wins, then bundles that are switched on fill in."""
+def compose(bundles: Iterable[Bundle], overlays: Iterable[Overlay]) -> dict[Param[Any], Setting]:
+    """The settings in force: the last overlay wins, then bundles that are switched on fill in."""
     settings: dict[Param[Any], Setting] = {}
-    for layer in layers:
-        settings.update(layer.settings)
+    for overlay in overlays:
+        settings.update(overlay.settings)
     for bundle in bundles:
         switch = settings.get(bundle.switch) or Setting(bundle.switch.default, Origin.DEFAULT)
         if switch.value:
@@ -137,14 +137,14 @@ class Plan:
     Args:
         registered: every known parameter.
         bundles: the switches among them.
-        layers: values set for all requests, by rising precedence.
+        overlays: values set for all requests, by rising precedence.
         experiments: for each parameter that experiments touch, those experiments; they exclude each other.
         listener: hears of every exposure once a request.
     """
 
     registered: Sequence[Param[Any]] = ()
     bundles: Sequence[Bundle] = ()
-    layers: Sequence[Layer] = ()
+    overlays: Sequence[Overlay] = ()
     experiments: Mapping[Param[Any], Sequence[Experiment]] = attrs.field(
         factory=dict[Param[Any], "Sequence[Experiment]"]
     )
@@ -171,7 +171,7 @@ class Params:
         plan: Plan,
         settings: Mapping[Param[Any], Setting],
         unit: str | int | None = None,
-        forced: Layer | None = None,
+        forced: Overlay | None = None,
     ) -> None:
         self._plan = plan
         self._settings = settings
@@ -190,7 +190,7 @@ class Params:
         accepted = accept_all(values.items(), problems)
         if problems:
             raise ParamError("parameters", problems)
-        return cls(Plan(), Layer.uniform(Origin.FORCED, accepted).settings)
+        return cls(Plan(), Overlay.uniform(Origin.FORCED, accepted).settings)
 
     def __getitem__(self, key: Param[T]) -> T:
         plan = self._plan
@@ -205,6 +205,9 @@ class Params:
     def exposures(self) -> tuple[Exposure, ...]:
         """The experiments whose parameters this request has read so far, in order of first reading."""
         return tuple(exposure for exposure, _ in self._exposures.values() if exposure is not None)
+
+    def __reduce__(self) -> tuple[type[RecordedParams], tuple[dict[str, Setting]]]:
+        return RecordedParams, (self.explain(),)
 
     def explain(self) -> dict[str, Setting]:
         """Every registered or set parameter by name, with its value and origin; exposes nobody."""
@@ -243,12 +246,33 @@ class Params:
         return entered
 
     def _with_arm(self, arm: Arm, experiment: Experiment) -> Mapping[Param[Any], Setting]:
-        plan, layer = self._plan, experiment.layer_of(arm)
+        plan, overlay = self._plan, experiment.overlay_of(arm)
         if self._forced is not None:
-            return compose(plan.bundles, [*plan.layers, layer, self._forced])
+            return compose(plan.bundles, [*plan.overlays, overlay, self._forced])
         if arm not in plan.with_arm:
-            plan.with_arm[arm] = compose(plan.bundles, [*plan.layers, layer])
+            plan.with_arm[arm] = compose(plan.bundles, [*plan.overlays, overlay])
         return plan.with_arm[arm]
+
+
+class RecordedParams(Params):
+    """The parameters of a request that was stored: values by name, as they were, and no experiments.
+
+    Params become this when they are pickled, because a parameter is its own key only within a process.
+    """
+
+    __slots__ = ("_recorded",)
+
+    def __init__(self, recorded: dict[str, Setting]) -> None:
+        super().__init__(Plan(), {})
+        self._recorded = recorded
+
+    def __getitem__(self, key: Param[T]) -> T:
+        setting = self._recorded.get(key.name)
+        return key.default if setting is None else setting.value
+
+    def explain(self) -> dict[str, Setting]:
+        """Every parameter that was registered or set, with its value and origin at the time."""
+        return dict(self._recorded)
 
 
 DEFAULTS = Params(Plan(), {})

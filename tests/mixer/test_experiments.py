@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from collections import Counter
 from hashlib import blake2b
 
@@ -141,6 +142,18 @@ def test_a_request_can_switch_off_a_bundle_that_its_arm_switched_on():
     tested = experiment(control=(0.5, {}), explore=(0.5, {"explore": True}))
     params = resolver(tested).resolve(unit_in(tested, "explore"), forced={"explore": False})
     assert (params[CAP], params[DECAY]) == (100, 0.5)
+
+
+def test_stored_parameters_keep_their_values_and_expose_nobody_again():
+    tested, heard = experiment(), []
+    configured = resolver(tested, listener=heard.append, environ={"MIXER_PARAM_PAGE_SIZE": "7"})
+    params = configured.resolve(unit_in(tested, "more"), forced={DECAY: 0.9})
+    stored = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(params))))
+    unregistered = param("unregistered", default=3, doc=".")
+    assert (stored[CAP], stored[PAGE], stored[DECAY], stored[unregistered]) == (200, 7, 0.9, 3)
+    assert stored.explain() == params.explain()
+    assert stored.exposures == ()
+    assert heard == []
 
 
 def test_experiments_of_a_layer_exclude_each_other():

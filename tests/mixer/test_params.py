@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mixer.errors import ParamError
 from mixer.param_domain import Domain
-from mixer.params import DEFAULTS, Bundle, Layer, Origin, Params, compose, param
+from mixer.params import DEFAULTS, Bundle, Origin, Overlay, Params, compose, param
 
 
 class Tier(Enum):
@@ -126,16 +126,17 @@ LAYERS = st.lists(st.dictionaries(st.sampled_from([CAP, DECAY, ENABLED, NAME]), 
 
 
 @given(values=LAYERS)
-def test_the_last_layer_that_sets_a_value_wins(values):
+def test_the_last_overlay_that_sets_a_value_wins(values):
     origins = [Origin.FILE, Origin.ENVIRONMENT, Origin.EXPERIMENT, Origin.FORCED]
-    layers = [
-        Layer.uniform(origin, layer, origin.name) for origin, layer in zip(origins, values, strict=False)
+    overlays = [
+        Overlay.uniform(origin, overlay, origin.name)
+        for origin, overlay in zip(origins, values, strict=False)
     ]
-    settings = compose((), layers)
+    settings = compose((), overlays)
     expected = {
         key: (value, origin)
-        for origin, layer in zip(origins, values, strict=False)
-        for key, value in layer.items()
+        for origin, overlay in zip(origins, values, strict=False)
+        for key, value in overlay.items()
     }
     assert {key: (one.value, one.origin) for key, one in settings.items()} == expected
 
@@ -144,27 +145,27 @@ SWITCH = param("explore", default=False, doc="Collect data at random.")
 EXPLORE = Bundle(SWITCH, {CAP: 600, NAME: "b"})
 
 
-def composed(*layers):
-    return {key: setting.value for key, setting in compose([EXPLORE], layers).items() if key is not SWITCH}
+def composed(*overlays):
+    return {key: setting.value for key, setting in compose([EXPLORE], overlays).items() if key is not SWITCH}
 
 
 def test_a_switched_on_bundle_sets_all_its_values():
-    assert composed(Layer.uniform(Origin.FILE, {SWITCH: True})) == {CAP: 600, NAME: "b"}
+    assert composed(Overlay.uniform(Origin.FILE, {SWITCH: True})) == {CAP: 600, NAME: "b"}
 
 
 def test_a_bundle_beats_what_was_set_with_lower_precedence():
-    file = Layer.uniform(Origin.FILE, {CAP: 70})
-    assert composed(file, Layer.uniform(Origin.ENVIRONMENT, {SWITCH: True})) == {CAP: 600, NAME: "b"}
+    file = Overlay.uniform(Origin.FILE, {CAP: 70})
+    assert composed(file, Overlay.uniform(Origin.ENVIRONMENT, {SWITCH: True})) == {CAP: 600, NAME: "b"}
 
 
 @pytest.mark.parametrize("origin", [Origin.FILE, Origin.ENVIRONMENT])
 def test_a_value_set_with_the_same_or_higher_precedence_beats_a_bundle(origin):
-    file = Layer.uniform(Origin.FILE, {SWITCH: True} | ({CAP: 70} if origin is Origin.FILE else {}))
-    upper = Layer.uniform(Origin.ENVIRONMENT, {CAP: 70} if origin is Origin.ENVIRONMENT else {})
+    file = Overlay.uniform(Origin.FILE, {SWITCH: True} | ({CAP: 70} if origin is Origin.FILE else {}))
+    upper = Overlay.uniform(Origin.ENVIRONMENT, {CAP: 70} if origin is Origin.ENVIRONMENT else {})
     assert composed(file, upper) == {CAP: 70, NAME: "b"}
 
 
 def test_switching_a_bundle_off_gives_back_what_it_hid():
-    file = Layer.uniform(Origin.FILE, {SWITCH: True})
-    below = Layer.uniform(Origin.FILE, {NAME: "a"})
-    assert composed(below, file, Layer.uniform(Origin.FORCED, {SWITCH: False})) == {NAME: "a"}
+    file = Overlay.uniform(Origin.FILE, {SWITCH: True})
+    below = Overlay.uniform(Origin.FILE, {NAME: "a"})
+    assert composed(below, file, Overlay.uniform(Origin.FORCED, {SWITCH: False})) == {NAME: "a"}
