@@ -87,7 +87,11 @@ def ranking_cases(rows: int, rng: np.random.Generator) -> Iterator[Case]:
     yield Case("judge (join lists with truth)", len(user), lambda: evaluation.judge(user, item, rank, truth))
     yield Case("six ranking metrics at 10", len(user), lambda: evaluation.ranking_metrics(judged, (10,)))
     yield Case(
-        "ndcg@10", len(user), lambda: mean_ndcg(judged), trec_ndcg(user, item, rank, truth), "ir-measures"
+        "judge and ndcg@10",
+        len(user),
+        lambda: mean_ndcg(evaluation.judge(user, item, rank, truth)),
+        trec_ndcg(user, item, rank, truth),
+        "ir-measures",
     )
     source = rng.integers(0, 8, len(user))
     yield Case(

@@ -164,3 +164,10 @@ def test_a_fit_that_is_not_reached_is_undefined(monkeypatch):
     fit = recalibration([0, 1, 0, 1], [0.1, 0.2, 0.7, 0.9])
     assert math.isnan(fit.slope)
     assert fit.reason == "no fit after 1 steps"
+
+
+def test_the_largest_ratio_looks_both_ways_and_needs_positives_in_every_bin():
+    label, probability = [0, 1, 1, 1], [0.1, 0.1, 0.5, 0.5]
+    assert reliability(label, probability, bins=2).largest_ratio == pytest.approx(5.0)
+    assert reliability([1, 0, 0, 1], [0.5, 0.5, 0.9, 0.9], bins=2).largest_ratio == pytest.approx(1.8)
+    assert math.isnan(reliability([0, 0, 1, 1], probability, bins=2).largest_ratio)
