@@ -164,29 +164,20 @@ def find_pairs(
     if len(in_user) == 0:
         return np.full(len(user), -1)
     users, items = np.unique(in_user), np.unique(in_item)
-    known, known_order = _sorted_codes(users, items, in_user, in_item)
-    code = _codes(users, items, user, item)
-    slot = np.minimum(np.searchsorted(known, code), len(known) - 1)
-    present = (known[slot] == code) & (_lookup(users, user) >= 0) & (_lookup(items, item) >= 0)
-    return np.where(present, known_order[slot], -1)
 
+    def code(user: NDArray[np.int64], item: NDArray[np.int64]) -> NDArray[np.int64]:
+        # Ranks of ids instead of ids: 64-bit ids would overflow a product, their counts do not.
+        row, column = _lookup(users, user), _lookup(items, item)
+        return np.where((row >= 0) & (column >= 0), row * len(items) + column, -1)
 
-def _sorted_codes(
-    users: NDArray[np.int64], items: NDArray[np.int64], user: NDArray[np.int64], item: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    codes = _codes(users, items, user, item)
-    order = np.argsort(codes, kind="stable")
-    return codes[order], order
-
-
-def _codes(
-    users: NDArray[np.int64], items: NDArray[np.int64], user: NDArray[np.int64], item: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    # Ranks of ids instead of ids: 64-bit ids would overflow a product, their counts do not.
-    return _lookup(users, user) * len(items) + _lookup(items, item)
+    known = code(in_user, in_item)
+    order = np.argsort(known)
+    slot = _lookup(known[order], code(user, item))
+    return np.where(slot >= 0, order[slot], -1)
 
 
 def _lookup(known: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where each value stands among sorted, distinct ones, or -1."""
     slot = np.minimum(np.searchsorted(known, values), len(known) - 1)
     return np.where(known[slot] == values, slot, -1)
 

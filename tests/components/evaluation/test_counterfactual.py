@@ -169,3 +169,12 @@ def test_a_policy_that_was_never_logged_is_worth_nothing_known():
     log = LoggedChoices([1.0, 1.0], [0.5, 0.5], [0.0, 0.0])
     assert (ips(log).value, ips(log).effective_sample_size, ips(log).mean_weight) == (0.0, 0.0, 0.0)
     assert (snips(log).effective_sample_size, snips(log).mean_weight) == (0.0, 0.0)
+
+
+def test_with_equal_policies_the_standard_error_is_that_of_a_mean():
+    reward = np.array([0.0, 1.0, 4.0])
+    expected = reward.std(ddof=1) / np.sqrt(3)
+    for estimator in (ips, snips):
+        assert estimator(LoggedChoices(reward, [0.5] * 3, [0.5] * 3)).standard_error == pytest.approx(
+            expected
+        )

@@ -98,3 +98,7 @@ def test_nothing_shown_is_undefined_and_not_zero():
 def test_bad_input_is_refused_by_name(call, message):
     with pytest.raises(InvalidInputError, match=message):
         call()
+
+
+def test_what_is_shown_at_once_has_no_age():
+    assert staleness([5000], [5000]).mean_s == 0.0
