@@ -52,7 +52,8 @@ def param(
     doc: str,
     minimum: T | None = None,
     maximum: T | None = None,
-    choices: Mapping[str, T] | Iterable[T] = (),
+    choices: Mapping[str, Any]
+    | Iterable[Any] = (),  # of T; naming it here makes checkers infer literal types
     kind: type[T] | None = None,
     each: Domain[Any] | None = None,
 ) -> Param[T]:
