@@ -17,6 +17,8 @@ from difflib import get_close_matches
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
+import attrs
+
 from mixer.errors import ConfigurationError, ParamError
 from mixer.param_files import read_settings
 from mixer.param_resolver import ParamResolver
@@ -76,10 +78,12 @@ class ParamRegistry:
 
     def __init__(self, declared: Iterable[Declared]) -> None:
         unique = list(dict.fromkeys(declared))
-        self.bundles = tuple(one for one in unique if isinstance(one, Bundle))
-        params = [one.switch if isinstance(one, Bundle) else one for one in unique]
+        params = dict.fromkeys(one.switch if isinstance(one, Bundle) else one for one in unique)
         self._by_name = {one.name: one for one in params}
-        problems = [*self._name_problems(dict.fromkeys(params)), *self._value_problems()]
+        problems = [*self._name_problems(params), *self._default_problems()]
+        bundles = [one for one in unique if isinstance(one, Bundle)]
+        switches = {bundle.switch for bundle in bundles}
+        self.bundles = tuple(self._accepted(bundle, switches, problems) for bundle in bundles)
         if problems:
             raise ConfigurationError("parameter registry", problems)
 
@@ -169,7 +173,6 @@ class ParamRegistry:
         return f"{name}: unknown parameter{_nearest(name, self._by_name)}"
 
     def _name_problems(self, params: Iterable[Param[Any]]) -> Iterator[str]:
-        params = list(params)
         for name, count in Counter(one.name for one in params).items():
             if count > 1:
                 yield f"{name}: declared {count} times"
@@ -177,18 +180,16 @@ class ParamRegistry:
             if count > 1:
                 yield f"{variable}: stands for {count} parameters"
 
-    def _value_problems(self) -> Iterator[str]:
+    def _default_problems(self) -> Iterator[str]:
         problems: list[str] = []
         accept_all(((one, one.default) for one in self), problems)
-        yield from (f"default of {problem}" for problem in problems)
-        problems.clear()
-        for bundle in self.bundles:
-            self.accept(bundle.overrides, problems, f"bundle {bundle.switch}")
-        yield from problems
-        switches = {bundle.switch for bundle in self.bundles}
-        for bundle in self.bundles:
-            for key in bundle.overrides.keys() & switches:
-                yield f"bundle {bundle.switch}: overrides {key}, which is the switch of a bundle"
+        return (f"default of {problem}" for problem in problems)
+
+    def _accepted(self, bundle: Bundle, switches: set[Param[bool]], problems: list[str]) -> Bundle:
+        where = f"bundle {bundle.switch}"
+        nested = switches & bundle.overrides.keys()
+        problems.extend(f"{where}: overrides {key}, which is the switch of a bundle" for key in nested)
+        return attrs.evolve(bundle, overrides=self.accept(bundle.overrides, problems, where))
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

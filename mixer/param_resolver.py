@@ -62,10 +62,10 @@ class ParamResolver:
             One sentence for each parameter that is declared or read but not registered (it can never vary), or
             registered but never read (setting it changes nothing).
         """
-        reads = self._plan.reads
-        unregistered = {one: "declared" for one in declared if isinstance(one, Param)} | dict.fromkeys(
-            reads, "read"
-        )
+        reads = set(self._plan.reads)
+        reads |= {bundle.switch for bundle in self._plan.bundles if reads & bundle.overrides.keys()}
+        params = [one.switch if isinstance(one, Bundle) else one for one in declared]
+        unregistered = dict.fromkeys(params, "declared") | dict.fromkeys(reads, "read")
         found = [
             f"{one}: {how}, but not registered"
             for one, how in unregistered.items()

@@ -79,10 +79,14 @@ class Bundle:
 
     While the switch is on, its values count as set where the switch was set: a value of a parameter itself, given
     in the same place or one of higher precedence, wins.
+
+    Args:
+        switch: on or off, by default or as set anywhere.
+        overrides: values by parameter or parameter name.
     """
 
     switch: Param[bool]
-    overrides: Mapping[Param[Any], Any]
+    overrides: Mapping[Any, Any]
 
 
 class Origin(IntEnum):

@@ -176,6 +176,19 @@ def test_yaml_without_its_package_says_what_to_install(tmp_path, monkeypatch):
         read_settings(written(tmp_path, "a.yaml", "a: 1"))
 
 
+def test_values_of_a_bundle_are_accepted_in_every_form():
+    bundle = Bundle(param("switch", default=True, doc="."), {CAP: "600", "ranker.decay": 1})
+    params = resolver(ParamRegistry([CAP, DECAY, bundle])).resolve()
+    assert (params[CAP], params[DECAY]) == (600, 1.0)
+
+
+def test_a_switch_counts_as_read_when_a_parameter_of_its_bundle_is():
+    configured = resolver()
+    assert "explore: registered, but never read" in configured.lint()
+    assert configured.resolve()[DECAY] == 0.5
+    assert configured.lint() == ("ranker.cap: registered, but never read",)
+
+
 def test_the_lint_finds_what_is_unregistered_and_what_is_unread():
     forgotten = param("forgotten", default=1, doc=".")
     constant = param("constant", default=1, doc=".")
@@ -185,7 +198,6 @@ def test_the_lint_finds_what_is_unregistered_and_what_is_unread():
     assert params[CAP] == 100
     assert configured.lint([forgotten, CAP, EXPLORE]) == (
         "constant: read, but not registered",
-        "explore: registered, but never read",
         "forgotten: declared, but not registered",
         "ranker.decay: registered, but never read",
     )
