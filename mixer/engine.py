@@ -173,7 +173,8 @@ class Execution(Generic[T, C]):
         failure = "cancelled"
         found: Any = None
         try:
-            found = await self._within("candidate_generation", answer)
+            waiting = cast("Any", answer)
+            found = await (self._within("candidate_generation", waiting) if self.limited else waiting)
             failure = "" if found is not None else "timeout"
         except Exception as error:
             failure = type(error).__name__
