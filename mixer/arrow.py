@@ -16,32 +16,34 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound=Candidate)
 
 
-def _pyarrow() -> Any:  # noqa: ANN401 - pyarrow ships no types
+def _pyarrow() -> Any:
     try:
-        import pyarrow
+        import pyarrow as pa  # pyright: ignore[reportMissingTypeStubs] - it ships none
     except ImportError as error:
         raise MissingExtraError("Arrow conversion", "arrow") from error
-    return pyarrow
+    return pa
 
 
-def to_arrow(candidates: Candidates[Any]) -> Any:  # noqa: ANN401
+def to_arrow(candidates: Candidates[Any]) -> Any:
     """A ``pyarrow.Table`` of the written columns. 2-D columns become fixed-size lists; booleans are packed."""
     pa = _pyarrow()
     arrays = [_to_array(pa, key, candidates) for key in candidates.present]
     return pa.table(arrays, names=[key.name for key in candidates.present])
 
 
-def _to_array(pa: Any, key: Column[Any, Any], candidates: Candidates[Any]) -> Any:  # noqa: ANN401
+def _to_array(pa: Any, key: Column[Any, Any], candidates: Candidates[Any]) -> Any:
     values = candidates[key]
     if len(key.shape) > 1:
-        raise ColumnTypeError(f"column {key!r}: expected rows of at most one dimension, got shape {key.shape}")
+        raise ColumnTypeError(
+            f"column {key!r}: expected rows of at most one dimension, got shape {key.shape}"
+        )
     if key.shape:
         flat = pa.array(np.ascontiguousarray(values).reshape(-1))
         return pa.FixedSizeListArray.from_arrays(flat, key.shape[0])
     return pa.array(values)
 
 
-def from_arrow(kind: type[C], data: Any) -> Candidates[C]:  # noqa: ANN401
+def from_arrow(kind: type[C], data: Any) -> Candidates[C]:
     """A batch from an Arrow table or stream.
 
     Raises:
@@ -54,7 +56,9 @@ def from_arrow(kind: type[C], data: Any) -> Candidates[C]:  # noqa: ANN401
     columns: dict[Column[Any, Any], object] = {}
     for name in table.column_names:
         if name not in known:
-            raise UnknownColumnError(f"{name!r} is not a column of {kind.__name__}; its columns: {', '.join(known)}")
+            raise UnknownColumnError(
+                f"{name!r} is not a column of {kind.__name__}; its columns: {', '.join(known)}"
+            )
         key, chunk = known[name], table.column(name).combine_chunks()
         if chunk.null_count:
             raise ColumnTypeError(f"column {key!r}: expected no nulls, got {chunk.null_count}")

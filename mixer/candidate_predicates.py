@@ -7,7 +7,7 @@ means that later predicates only see the rows they are needed for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 import attrs
 import numpy as np
@@ -44,7 +44,9 @@ class CandidatePredicate(Component, Generic[T_contra, C_contra]):
         """One verdict a row, each depending on the target and that row alone."""
         raise NotImplementedError
 
-    def and_then(self, other: CandidatePredicate[T_contra, C_contra]) -> CandidatePredicate[T_contra, C_contra]:
+    def and_then(
+        self, other: CandidatePredicate[T_contra, C_contra]
+    ) -> CandidatePredicate[T_contra, C_contra]:
         """Sequential AND: ``other`` only sees survivors; a dropped row keeps the reasons of whoever dropped it."""
         return _AndThen(self, other)
 
@@ -279,7 +281,7 @@ class _Lifted(CandidatePredicate[T, C]):
         if isinstance(answer, Verdicts):
             return answer
         if isinstance(answer, np.ndarray):
-            return Verdicts.keep_where(answer, self.reason)
+            return Verdicts.keep_where(cast("NDArray[np.bool_]", answer), self.reason)
         raise ContractError(self.name, "a boolean mask or Verdicts", type(answer).__name__)
 
 

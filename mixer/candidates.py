@@ -6,7 +6,7 @@ dropping and sorting 1,500 candidates costs the same whether they carry five col
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import numpy as np
 
@@ -23,9 +23,9 @@ from mixer.provenance import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import Self
 
     from numpy.typing import NDArray
-    from typing_extensions import Self
 
 C_co = TypeVar("C_co", bound=Candidate, covariant=True)
 C = TypeVar("C", bound=Candidate)
@@ -76,12 +76,16 @@ class Candidates(Generic[C_co]):
         if length is None:
             length = 0
         elif Candidate.id not in fresh:
-            raise AbsentColumnError(f"{kind.__name__}: a batch needs the column id, got {sorted(map(repr, fresh))}")
+            raise AbsentColumnError(
+                f"{kind.__name__}: a batch needs the column id, got {sorted(map(repr, fresh))}"
+            )
         self.kind = kind
         self.provenance = None
         self._length = length
         self._fresh = fresh  # written in the current row order
-        self._layers: tuple[tuple[Arrays, NDArray[np.intp]], ...] = ()  # older columns and the row each row reads
+        self._layers: tuple[
+            tuple[Arrays, NDArray[np.intp]], ...
+        ] = ()  # older columns and the row each row reads
         self._cache: Arrays = {}  # gathered from layers, in the current row order
 
     @classmethod
@@ -278,9 +282,13 @@ class Candidates(Generic[C_co]):
         if index.size == 0:
             index = index.astype(np.intp)
         if index.dtype.kind not in "iu" or index.ndim != 1:
-            raise ColumnTypeError(f"take: expected a list of integers, got {index.dtype} of shape {index.shape}")
+            raise ColumnTypeError(
+                f"take: expected a list of integers, got {index.dtype} of shape {index.shape}"
+            )
         if index.size and (int(index.min()) < 0 or int(index.max()) >= self._length):
-            raise IndexError(f"take: expected positions in [0, {self._length}), got {index.min()}..{index.max()}")
+            raise IndexError(
+                f"take: expected positions in [0, {self._length}), got {index.min()}..{index.max()}"
+            )
         return self.pick(index.astype(np.intp, copy=False))
 
     def head(self, count: int) -> Self:
@@ -354,7 +362,7 @@ class Candidates(Generic[C_co]):
 
     # -- Arrow -------------------------------------------------------------------------------------------
 
-    def to_arrow(self) -> Any:  # noqa: ANN401 - pyarrow is optional
+    def to_arrow(self) -> Any:
         """A ``pyarrow.Table`` of the written columns; numeric columns are not copied."""
         from mixer.arrow import to_arrow
 

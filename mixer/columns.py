@@ -7,20 +7,22 @@ batch and the attribute of a row::
         author_id = column(np.int64)
         score = column(np.float32, default=np.nan)
 
-    posts[Post.author_id]            # NDArray[np.int64], shape (n,)
-    Post(id=1, author_id=7).score    # a row, for people and tests
+
+    posts[Post.author_id]  # NDArray[np.int64], shape (n,)
+    Post(id=1, author_id=7).score  # a row, for people and tests
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast, overload
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
-from typing_extensions import Self
 
 from mixer.errors import ColumnShapeError, ColumnTypeError, ConfigurationError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 S = TypeVar("S", bound=np.generic)
 I = TypeVar("I", bound=np.integer[Any])  # noqa: E741
@@ -91,7 +93,9 @@ class Column(Generic[S, V]):
             ColumnTypeError: the values would change kind (float to int, text to number).
             ColumnShapeError: wrong number of rows, or rows of another shape.
         """
-        array = cast("NDArray[Any]", values if isinstance(values, np.ndarray) else self._from_sequence(values))
+        array = cast(
+            "NDArray[Any]", values if isinstance(values, np.ndarray) else self._from_sequence(values)
+        )
         if array.dtype is not self.dtype and array.dtype != self.dtype:
             array = self._cast(array)
         if array.ndim != self._ndim or array.shape[1:] != self.shape:
@@ -166,7 +170,9 @@ def column(
         try:
             np.full(shape, cast("Any", default), dtype=resolved)
         except (TypeError, ValueError) as error:
-            raise ConfigurationError("column", [f"default {default!r} does not fit {resolved}{shape}"]) from error
+            raise ConfigurationError(
+                "column", [f"default {default!r} does not fit {resolved}{shape}"]
+            ) from error
     return Column(resolved, shape, default, doc)
 
 
@@ -185,7 +191,7 @@ def _row_field(key: Column[Any, Any]) -> Any:
     elif key.shape:
         default = attrs.Factory(lambda: key.filled(1)[0])
     equality = attrs.cmp_using(eq=_same if key.shape else _same_scalar)
-    return attrs.field(default=default, eq=equality, hash=key.name == "id")
+    return cast("Any", attrs).field(default=default, eq=equality, hash=key.name == "id")
 
 
 class Candidate:
@@ -196,7 +202,9 @@ class Candidate:
 
     id: Column[np.int64, int] = column(np.int64, doc="64-bit id; need not be unique in a batch")
     source_score: Column[np.float32, float] = column(
-        np.float32, default=np.nan, doc="what the candidate source thought of the row; NaN if it gave no score"
+        np.float32,
+        default=np.nan,
+        doc="what the candidate source thought of the row; NaN if it gave no score",
     )
 
     columns: ClassVar[tuple[Column[Any, Any], ...]] = ()
@@ -206,7 +214,9 @@ class Candidate:
         super().__init_subclass__(**kwargs)
         found: dict[str, Column[Any, Any]] = {}
         for base in reversed(cls.__mro__):
-            found.update({name: value for name, value in vars(base).items() if isinstance(value, Column)})
+            for name, value in vars(base).items():
+                if isinstance(value, Column):
+                    found[name] = cast("Column[Any, Any]", value)
         cls.columns = tuple(found.values())
         cls.column_set = frozenset(cls.columns)
         fields = {name: _row_field(key) for name, key in found.items()}

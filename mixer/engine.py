@@ -19,7 +19,6 @@ from mixer.errors import ContractError, DeadlineExceededError
 from mixer.filter_take import Taken, batch_filter_take, check_length
 from mixer.flow_stats import CompletedRequest, FilterSummary, FlowStats
 from mixer.hydrators import Hydrator, hydrate_layers
-from mixer.predicates import Predicate
 from mixer.provenance import Provenance
 from mixer.result import Outcome, RecommendationResult
 from mixer.run import CURRENT, Cause, Run, degrade, note
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from mixer.candidate_predicates import CandidatePredicate
     from mixer.component import MaybeAwaitable
     from mixer.filter_take import ResultsConfig
+    from mixer.predicates import Predicate
     from mixer.rankers import Ranker
     from mixer.side_effects import SideEffect
     from mixer.sources import CandidateSource
@@ -105,7 +105,11 @@ class Execution(Generic[T, C]):
         update = self.plan.update_target
         if update is not None:
             answer = update(self.target)
-            target = answer if isinstance(answer, Target) else await self._within("update_target", answer)
+            target = (
+                cast("T", answer)
+                if isinstance(answer, Target)
+                else await self._within("update_target", answer)
+            )
             if target is None:
                 raise DeadlineExceededError(f"{self.plan.name}: out of time while updating the target")
             self.target = target
@@ -119,7 +123,9 @@ class Execution(Generic[T, C]):
             return PredicateResult.VALID
         answer = predicate.check(self.target)
         result = (
-            answer if isinstance(answer, PredicateResult) else await self._within("target_eligibility", answer)
+            answer
+            if isinstance(answer, PredicateResult)
+            else await self._within("target_eligibility", answer)
         )
         if result is None:
             raise DeadlineExceededError(f"{self.plan.name}: out of time while checking eligibility")
@@ -181,7 +187,7 @@ class Execution(Generic[T, C]):
             error.add_note(f"in source {source.name!r} of flow {self.plan.name!r}")
             raise
         finally:
-            size = len(found) if isinstance(found, Candidates) else -1
+            size = len(cast("Candidates[Any]", found)) if isinstance(found, Candidates) else -1
             self.run.observed.append((_scope_of(source), begin, perf_counter_ns(), size, failure))
         if found is None:
             self._out_of_time("candidate_generation", source.name, "no candidates from this source")
@@ -239,7 +245,9 @@ class Execution(Generic[T, C]):
         self._done(len(batch))
         return batch
 
-    async def transform(self, stage: str, transform: Transform[T, C] | None, batch: Candidates[C]) -> Candidates[C]:
+    async def transform(
+        self, stage: str, transform: Transform[T, C] | None, batch: Candidates[C]
+    ) -> Candidates[C]:
         """Rewrites the list; out of time means unchanged, or nothing if the transform might have dropped rows."""
         if transform is not None and len(batch):
             self.run.stage = stage
@@ -257,7 +265,11 @@ class Execution(Generic[T, C]):
         return batch
 
     def _rewritten(
-        self, component: Ranker[T, C] | Transform[T, C], before: Candidates[C], after: Candidates[C], steps: int
+        self,
+        component: Ranker[T, C] | Transform[T, C],
+        before: Candidates[C],
+        after: Candidates[C],
+        steps: int,
     ) -> Candidates[C]:
         if not isinstance(after, Candidates):  # pyright: ignore[reportUnnecessaryIsInstance] - users' code
             raise ContractError(component.name, "Candidates", type(after).__name__)
@@ -304,10 +316,8 @@ class Execution(Generic[T, C]):
         batch = await self.transform("post_ranker_transform", self.plan.post_ranker_transform, batch)
         batch, batches = await self.take(batch)
         batch = await self.transform("transform_results", self.plan.transform_results, batch)
-        if self.run.degradations:
-            outcome = Outcome.DEGRADED
-        else:
-            outcome = Outcome.OK if len(batch) else Outcome.EMPTY
+        found = Outcome.OK if len(batch) else Outcome.EMPTY
+        outcome = Outcome.DEGRADED if self.run.degradations else found
         next_cursor = self.plan.next_cursor
         answer = RecommendationResult(
             batch,
@@ -322,18 +332,7 @@ class Execution(Generic[T, C]):
         )
 
     def _trace(self, batches: int) -> Trace:
-        run = self.run
-        return Trace(
-            self.plan.name,
-            self.target.request.id,
-            self.marks,
-            self.counts,
-            run.observed,
-            run.steps,
-            run.degradations,
-            batches,
-            run.captured,
-        )
+        return Trace(self.plan.name, self.target.request.id, self.marks, self.counts, self.run, batches)
 
 
 _NOTHING_FILTERED = FilterSummary(0, 0, {})
@@ -343,9 +342,7 @@ def _scope_of(source: CandidateSource[Any, Any]) -> str:
     return "candidate_generation/" + source.name
 
 
-async def run_request(
-    plan: Plan[T, C], target: T, stats: FlowStats
-) -> tuple[RecommendationResult[C], T]:
+async def run_request(plan: Plan[T, C], target: T, stats: FlowStats) -> tuple[RecommendationResult[C], T]:
     """Execute a plan for a target and record it; the answer and the updated target."""
     debug = target.request.debug
     run = Run(tracing=debug.trace, capturing=debug.capture)

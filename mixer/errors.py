@@ -32,7 +32,7 @@ class MixerError(Exception):
     """Root of all errors raised by mixer."""
 
 
-class _ProblemList(MixerError):
+class _ProblemListError(MixerError):
     def __init__(self, subject: str, problems: Iterable[str]) -> None:
         self.subject = subject
         self.problems = tuple(problems)
@@ -40,11 +40,11 @@ class _ProblemList(MixerError):
         super().__init__(f"{subject}: {len(self.problems)} problem(s){lines}")
 
 
-class ConfigurationError(_ProblemList):
+class ConfigurationError(_ProblemListError):
     """Something is wired wrongly; ``problems`` lists all of it, not only the first."""
 
 
-class ParamError(_ProblemList):
+class ParamError(_ProblemListError):
     """Parameter values are unknown, mistyped or out of bounds; ``problems`` lists all of them."""
 
 
@@ -98,4 +98,6 @@ class MissingExtraError(MixerError, ImportError):
     """An optional dependency is not installed."""
 
     def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(f"{feature} needs an optional dependency; install it with: pip install 'mixer[{extra}]'")
+        super().__init__(
+            f"{feature} needs an optional dependency; install it with: pip install 'mixer[{extra}]'"
+        )

@@ -47,7 +47,11 @@ class ResultsConfig:
     overfetch: bool = False
 
     def __attrs_post_init__(self) -> None:
-        bounds = (("desired", self.desired, 0), ("batch_size", self.batch_size, 1), ("max_batches", self.max_batches, 1))
+        bounds = (
+            ("desired", self.desired, 0),
+            ("batch_size", self.batch_size, 1),
+            ("max_batches", self.max_batches, 1),
+        )
         problems = [
             f"{name}: expected at least {least}, got {value}"
             for name, value, least in bounds
@@ -133,10 +137,14 @@ class _Progress(Generic[T, C]):
                 return
 
 
-def check_length(predicate: CandidatePredicate[Any, Any], verdicts: Verdicts, candidates: Candidates[Any]) -> None:
+def check_length(
+    predicate: CandidatePredicate[Any, Any], verdicts: Verdicts, candidates: Candidates[Any]
+) -> None:
     """Raise ContractError unless there is one verdict a row."""
     if len(verdicts.keep) != len(candidates):
-        raise ContractError(predicate.name, f"{len(candidates)} verdicts, one a candidate", str(len(verdicts)))
+        raise ContractError(
+            predicate.name, f"{len(candidates)} verdicts, one a candidate", str(len(verdicts))
+        )
 
 
 def _joined(parts: list[Verdicts]) -> Verdicts:

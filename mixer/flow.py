@@ -26,8 +26,7 @@ from mixer.transforms import Identity, Transform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from typing_extensions import Self
+    from typing import Self
 
     from mixer.candidates import Candidates
     from mixer.component import MaybeAwaitable
@@ -188,9 +187,12 @@ class RecommendationFlow(BaseFlow[T, C], metaclass=_BuiltOnce):
             result, target = await run_request(self.plan, target, self._stats)
         else:
             result, target = await self._observed(target, self._quality)
-        if self.plan.side_effects and result.outcome is not Outcome.INELIGIBLE:
-            if not target.request.debug.skip_side_effects:
-                await self._queue.submit(self.plan.side_effects, target, result)
+        if (
+            self.plan.side_effects
+            and result.outcome is not Outcome.INELIGIBLE
+            and not _leaves_no_trace(target)
+        ):
+            await self._queue.submit(self.plan.side_effects, target, result)
         if self.log_requests:
             self._log(target, result)
         return result
@@ -227,7 +229,7 @@ class RecommendationFlow(BaseFlow[T, C], metaclass=_BuiltOnce):
         await self._queue.__aenter__()
         return self
 
-    async def __aexit__(self, *exception: Any) -> bool | None:
+    async def __aexit__(self, *exception: object) -> bool | None:
         return await self._queue.__aexit__(*exception)
 
     # -- building ------------------------------------------------------------------------------------------
@@ -304,9 +306,14 @@ class RecommendationFlow(BaseFlow[T, C], metaclass=_BuiltOnce):
                         return cast("type[C]", argument)
         return cast("type[C]", Candidate)
 
-    def _overridden(self, hook: str) -> Any:  # noqa: ANN401 - a bound hook of any signature
+    def _overridden(self, hook: str) -> Any:
         changed = getattr(type(self), hook) is not getattr(RecommendationFlow, hook)
         return getattr(self, hook) if changed else None
+
+
+def _leaves_no_trace(target: Target) -> bool:
+    """True when the request must leave no trace in stores."""
+    return target.request.debug.skip_side_effects
 
 
 R = TypeVar("R")
@@ -332,7 +339,7 @@ def _problems_of(plan: Plan[Any, Any]) -> Iterator[str]:
             yield f"stage_budgets_s names {stage!r}; stages: {', '.join(STAGES)}"
         elif budget <= 0:
             yield f"stage_budgets_s[{stage!r}]: expected seconds above 0, got {budget}"
-    expected = {
+    expected: dict[str, tuple[object, type[Component]]] = {
         "target_eligibility": (plan.eligibility, Predicate),
         "pre_ranker_filter": (plan.pre_ranker_filter, CandidatePredicate),
         "post_ranker_transform": (plan.post_ranker_transform, Transform),

@@ -81,7 +81,9 @@ class FlowStats:
         self._times("overall", np.array([marks[-1] - marks[0]]))
         self._sizes("overall", np.zeros(1, dtype=np.int64))
 
-    def failed(self, run: Run, marks: list[int], counts: list[int], now_ns: int, error: BaseException) -> None:
+    def failed(
+        self, run: Run, marks: list[int], counts: list[int], now_ns: int, error: BaseException
+    ) -> None:
         """A stage raised: the stages before it succeeded."""
         self._stages_so_far(marks, counts)
         self._components(run)

@@ -19,7 +19,7 @@ def first_rows(values: NDArray[Any]) -> NDArray[np.intp]:
     another value, and values that are not integers, are settled by sorting. For 1,500 integers that takes a
     quarter of the time of ``numpy.unique``.
     """
-    if values.dtype.kind not in "iu" or len(values) < 2:  # noqa: PLR2004 - nothing to group
+    if values.dtype.kind not in "iu" or len(values) < 2:
         return _by_sorting(values)
     rows = np.arange(len(values), dtype=np.intp)
     bits = len(values).bit_length() + 3

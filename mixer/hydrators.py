@@ -171,7 +171,9 @@ def layers_of(hydrators: Sequence[Hydrator[T, C]]) -> tuple[list[list[Hydrator[T
             problems.append(f"hydrator {one.name!r} declares no column it writes")
         for key in one.writes:
             if key in writer:
-                problems.append(f"column {key!r} is written by hydrators {writer[key].name!r} and {one.name!r}")
+                problems.append(
+                    f"column {key!r} is written by hydrators {writer[key].name!r} and {one.name!r}"
+                )
             writer[key] = one
     layers: list[list[Hydrator[T, C]]] = []
     waiting = list(hydrators)
@@ -212,7 +214,9 @@ async def hydrate_layers(
                 continue
             if set(columns) != set(one.writes):
                 expected = sorted(map(repr, one.writes))
-                raise ContractError(one.name, f"exactly the columns {expected}", f"{sorted(map(repr, columns))}")
+                raise ContractError(
+                    one.name, f"exactly the columns {expected}", f"{sorted(map(repr, columns))}"
+                )
             before, candidates = candidates, candidates.with_columns(columns)
             note(one.name, before, candidates)
     return candidates

@@ -6,7 +6,7 @@ asks, one candidate at a time.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 import numpy as np
@@ -37,7 +37,7 @@ class Event:
     action: str
     position: int | None = None
     reasons: tuple[str, ...] = ()
-    values: Mapping[str, Any] = attrs.field(factory=dict)
+    values: Mapping[str, Any] = attrs.field(factory=dict[str, Any])
 
     def in_words(self) -> str:
         """One line."""
@@ -64,7 +64,9 @@ class Story:
         """The story as text, one event a line."""
         if not self.events:
             return f"{self.candidate_id}: no source found it"
-        end = f"shown at position {self.final_position + 1}" if self.final_position is not None else "not shown"
+        end = (
+            f"shown at position {self.final_position + 1}" if self.final_position is not None else "not shown"
+        )
         lines = "".join(f"\n  {event.in_words()}" for event in self.events)
         return f"{self.candidate_id}: {end}{lines}"
 
@@ -75,7 +77,9 @@ class Story:
             "id": self.candidate_id,
             "shown": self.shown,
             "final_position": self.final_position,
-            "events": [{**event, "values": {k: _plain(v) for k, v in event["values"].items()}} for event in events],
+            "events": [
+                {**event, "values": {k: _plain(v) for k, v in event["values"].items()}} for event in events
+            ],
         }
 
 
@@ -103,7 +107,13 @@ def _events_of(trace: Trace, merged: Candidates[Any], row: int) -> Iterator[Even
     source = provenance.names[int(provenance.source[row])]
     values = {"rank": int(provenance.rank[row])}
     score = float(provenance.score[row])
-    yield Event("candidate_generation", source, "found", row, values=values if np.isnan(score) else {**values, "score": score})
+    yield Event(
+        "candidate_generation",
+        source,
+        "found",
+        row,
+        values=values if np.isnan(score) else {**values, "score": score},
+    )
     for stage, step in trace.steps[1:]:
         event = _event_of(stage, step, handle=row)
         if event is not None:
@@ -157,15 +167,15 @@ def _written(step: Step, before: int, after: int) -> dict[str, Any]:
     return changed
 
 
-def _equal(one: Any, two: Any) -> bool:  # noqa: ANN401 - cells of any column
+def _equal(one: Any, two: Any) -> bool:
     return bool(one == two) or (one != one and two != two)  # noqa: PLR0124 - NaN
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401
-    plain = value.item() if isinstance(value, np.generic) else value
+def _plain(value: Any) -> Any:
+    plain: Any = cast("np.generic[Any]", value).item() if isinstance(value, np.generic) else value
     return None if isinstance(plain, float) and not np.isfinite(plain) else plain
 
 
-def _short(value: Any) -> str:  # noqa: ANN401
-    plain = value.item() if isinstance(value, np.generic) else value
+def _short(value: Any) -> str:
+    plain: Any = cast("np.generic[Any]", value).item() if isinstance(value, np.generic) else value
     return f"{plain:.4g}" if isinstance(plain, float) else str(plain)

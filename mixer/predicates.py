@@ -147,7 +147,9 @@ class _OnError(Predicate[T]):
         if not isinstance(answer, Failure):
             return answer
         answer.report(self.name, f"policy {self.policy.name}")
-        return PredicateResult.VALID if self.policy is OnError.KEEP else PredicateResult.invalid(ERROR_DROPPED)
+        return (
+            PredicateResult.VALID if self.policy is OnError.KEEP else PredicateResult.invalid(ERROR_DROPPED)
+        )
 
 
 @attrs.frozen
@@ -215,7 +217,7 @@ class ParamIsOn(Predicate[Any]):
 
     param: Param[bool]
 
-    def check(self, target: Any) -> PredicateResult:  # noqa: ANN401 - any Target
+    def check(self, target: Any) -> PredicateResult:
         if target.request.params[self.param]:
             return PredicateResult.VALID
         return PredicateResult.invalid(f"param_{self.param.name}")
@@ -239,7 +241,7 @@ class _Lifted(Predicate[T]):
     async def _check_async(self, answer: MaybeAwaitable[PredicateResult | bool]) -> PredicateResult:
         return self._result(await resolved(answer))
 
-    def _result(self, answer: PredicateResult | bool) -> PredicateResult:  # noqa: FBT001
+    def _result(self, answer: PredicateResult | bool) -> PredicateResult:
         if isinstance(answer, PredicateResult):
             return answer
         return PredicateResult.VALID if answer else PredicateResult.invalid(self.reason)
@@ -254,4 +256,3 @@ def predicate(
         return _Lifted(function, reason)
 
     return lift
-

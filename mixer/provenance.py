@@ -69,7 +69,9 @@ class Provenance:
             ConfigurationError: two sources share a name, or there are more than 64.
         """
         if len(set(names)) != len(names) or len(names) > MAX_SOURCES:
-            raise ConfigurationError("candidate sources", [f"expected at most 64 distinct names, got {names}"])
+            raise ConfigurationError(
+                "candidate sources", [f"expected at most 64 distinct names, got {names}"]
+            )
         return cls(names, list(lengths), merged)
 
     def __len__(self) -> int:

@@ -71,7 +71,9 @@ class QualityFactor:
     _value: float = attrs.field(init=False)
     _started_s: float = attrs.field(init=False)
     _lock: Lock = attrs.field(init=False, factory=Lock, repr=False)
-    _listeners: list[Callable[[float], None]] = attrs.field(init=False, factory=list["Callable[[float], None]"], repr=False)
+    _listeners: list[Callable[[float], None]] = attrs.field(
+        init=False, factory=list["Callable[[float], None]"], repr=False
+    )
 
     def __attrs_post_init__(self) -> None:
         problems = list(self._problems())

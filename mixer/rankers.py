@@ -140,7 +140,9 @@ class _Guarded(_Wrapper[T, C]):
         )
         if not isinstance(answer, Failure):
             return answer
-        answer.report(self.name, "the order before it" if self.other is None else f"{self.other.name} instead")
+        answer.report(
+            self.name, "the order before it" if self.other is None else f"{self.other.name} instead"
+        )
         return candidates if self.other is None else await resolved(self.other.rank(target, candidates))
 
 

@@ -8,15 +8,13 @@ a random generator or a store of its own, or that the code has changed since.
 
 from __future__ import annotations
 
-import os
 import pickle
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import attrs
 
-from mixer.candidates import Candidates
 from mixer.columns import Candidate
 from mixer.engine import run_request
 from mixer.errors import ReplayError
@@ -27,8 +25,10 @@ from mixer.stats import StatsReceiver
 from mixer.target import DebugOptions, Target
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
 
+    from mixer.candidates import Candidates
     from mixer.columns import Column
     from mixer.flow import RecommendationFlow
     from mixer.result import RecommendationResult
@@ -88,14 +88,16 @@ class Capture(Generic[T, C]):
         """
         data = Path(path).read_bytes()
         if not data.startswith(_MAGIC):
-            raise ReplayError(f"{path}: expected a file that begins with {_MAGIC!r}, got {data[: len(_MAGIC)]!r}")
+            raise ReplayError(
+                f"{path}: expected a file that begins with {_MAGIC!r}, got {data[: len(_MAGIC)]!r}"
+            )
         try:
             loaded = pickle.loads(data[len(_MAGIC) :])  # noqa: S301 - documented: trusted files only
         except (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError) as error:
             raise ReplayError(f"{path}: the capture is damaged or its classes are gone: {error}") from error
         if not isinstance(loaded, Capture):
             raise ReplayError(f"{path}: expected a Capture, got {type(loaded).__name__}")
-        return loaded
+        return cast("Capture[Any, Any]", loaded)
 
 
 def fingerprint(candidates: Candidates[Any]) -> str:
@@ -149,11 +151,15 @@ async def replay(
     if capture.flow != flow.name:
         raise ReplayError(f"expected a capture of flow {flow.name!r}, got one of {capture.flow!r}")
     sources = [_RecordedSource(name, answer) for name, answer in capture.sources]
+
+    def recorded(_: T) -> list[_RecordedSource[C]]:
+        return sources
+
     plan = attrs.evolve(
         flow.plan,
         update_target=None,
         additional=None,
-        candidate_sources=lambda _: sources,
+        candidate_sources=recorded,
         hydrators=[
             [_RecordedHydrator(one, capture.hydrated.get(one.name, {})) for one in layer]
             for layer in flow.plan.hydrators

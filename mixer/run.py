@@ -15,6 +15,7 @@ import attrs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Self
 
     from numpy.typing import NDArray
 
@@ -72,7 +73,9 @@ class Run:
     def __init__(self, *, tracing: bool, capturing: bool) -> None:
         self.tracing = tracing
         self.degradations: list[Degradation] = []
-        self.observed: list[tuple[str, int, int, int, str]] = []  # scope, start ns, end ns, rows or -1, failure
+        self.observed: list[
+            tuple[str, int, int, int, str]
+        ] = []  # scope, start ns, end ns, rows or -1, failure
         self.steps: list[tuple[str, Step]] = []  # stage, step
         self.captured: dict[str, Any] | None = {"hydrated": {}} if capturing else None
         self.stage = ""
@@ -132,7 +135,7 @@ class observing:  # noqa: N801 - used as a with statement, like a function
         self.name = name
         self.rows = -1
 
-    def __enter__(self) -> observing:
+    def __enter__(self) -> Self:
         self.run = CURRENT.get()
         self.begin = perf_counter_ns()
         return self

@@ -75,14 +75,14 @@ class SideEffectQueue:
         await self._group.__aenter__()
         self._group.start_soon(self._work, receive)
 
-    async def __aexit__(self, *exception: Any) -> bool | None:
+    async def __aexit__(self, *exception: object) -> bool | None:
         self._send.close()
         self._send = None
         self._group.cancel_scope.deadline = anyio.current_time() + self._drain_s
         group, self._group = self._group, None
         return await group.__aexit__(*exception)
 
-    async def _work(self, receive: Any) -> None:  # noqa: ANN401 - anyio's stream type
+    async def _work(self, receive: Any) -> None:
         async with receive:
             async for effects, target, result in receive:
                 await self._apply(effects, target, result)
@@ -99,7 +99,7 @@ class SideEffectQueue:
         except anyio.WouldBlock:
             self._dropped.incr()
 
-    async def _apply(self, effects: tuple[SideEffect[Any, Any], ...], target: object, result: Any) -> None:  # noqa: ANN401
+    async def _apply(self, effects: tuple[SideEffect[Any, Any], ...], target: object, result: Any) -> None:
         for effect in effects:
             try:
                 await resolved(effect.apply(target, result))
@@ -107,5 +107,3 @@ class SideEffectQueue:
             except Exception as error:  # noqa: BLE001 - a side effect can never fail a request
                 self._failed.counter(type(error).__name__).incr()
                 _log.warning("side effect failed", side_effect=effect.name, error=repr(error))
-
-

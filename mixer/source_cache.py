@@ -27,7 +27,9 @@ class SourceCache(Generic[V]):
 
     def __init__(self, ttl_s: float, max_size: int) -> None:
         if ttl_s <= 0 or max_size <= 0:
-            raise ConfigurationError("cache", [f"expected ttl_s and max_size above 0, got {ttl_s} and {max_size}"])
+            raise ConfigurationError(
+                "cache", [f"expected ttl_s and max_size above 0, got {ttl_s} and {max_size}"]
+            )
         self.ttl_ms = ttl_s * 1000.0
         self.max_size = max_size
         self._values: OrderedDict[Hashable, tuple[float, V]] = OrderedDict()

@@ -287,6 +287,8 @@ class SourceRegistry(Component, Generic[T, C]):
         unknown = sorted(set(names) - set(self._sources))
         if unknown:
             known = ", ".join(self._sources)
-            raise ConfigurationError("source registry", [f"unknown source {n!r}; known: {known}" for n in unknown])
+            raise ConfigurationError(
+                "source registry", [f"unknown source {n!r}; known: {known}" for n in unknown]
+            )
         wanted = set(names)
         return [source for name, source in self._sources.items() if name in wanted]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mixer.ledger import Story
-    from mixer.run import Degradation, Step
+    from mixer.run import Degradation, Run, Step
 
 STAGES = (
     "update_target",
@@ -63,36 +63,36 @@ class Trace:
         request_id: id of the request.
         marks: nanosecond timestamps: the begin, then the end of every stage that ran.
         counts: candidates after every stage that ran.
-        observed: components timed by name.
-        steps: what each component did to which batch; empty unless traced.
-        degradations: what failed open so far.
+        run: the record that components and wrappers wrote.
         batches: how many validation batches were checked.
-        captured: what the request depended on, if it was captured; see ``mixer.replay``.
     """
 
-    __slots__ = ("__dict__", "batches", "captured", "counts", "degradations", "flow", "marks", "observed", "request_id", "steps")
+    __slots__ = ("__dict__", "batches", "counts", "flow", "marks", "request_id", "run")
 
     def __init__(
-        self,
-        flow: str,
-        request_id: str,
-        marks: Sequence[int],
-        counts: Sequence[int],
-        observed: Sequence[tuple[str, int, int, int, str]],
-        steps: Sequence[tuple[str, Step]],
-        degradations: Sequence[Degradation],
-        batches: int,
-        captured: Mapping[str, object] | None = None,
+        self, flow: str, request_id: str, marks: Sequence[int], counts: Sequence[int], run: Run, batches: int
     ) -> None:
         self.flow = flow
         self.request_id = request_id
         self.marks = marks
         self.counts = counts
-        self.observed = observed
-        self.steps = steps
-        self.degradations = degradations
+        self.run = run
         self.batches = batches
-        self.captured = captured
+
+    @property
+    def steps(self) -> Sequence[tuple[str, Step]]:
+        """What each component did to which batch, by stage; empty unless the request was traced."""
+        return self.run.steps
+
+    @property
+    def degradations(self) -> Sequence[Degradation]:
+        """What failed open."""
+        return self.run.degradations
+
+    @property
+    def captured(self) -> Mapping[str, Any] | None:
+        """What the request depended on, if it was captured; see ``mixer.replay``."""
+        return self.run.captured
 
     @cached_property
     def stages(self) -> tuple[StageTrace, ...]:
@@ -112,7 +112,7 @@ class Trace:
         begin = self.marks[0]
         return tuple(
             ComponentTrace(name, rows, (start - begin) / 1e6, (end - start) / 1e6, failure)
-            for name, start, end, rows, failure in self.observed
+            for name, start, end, rows, failure in self.run.observed
         )
 
     @property

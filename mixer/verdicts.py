@@ -127,7 +127,9 @@ class Verdicts:
             return {self.reasons[0]: dropped} if self.reasons and dropped else {}
         if not self.bits.any():
             return {}
-        ones = [int(np.count_nonzero(self.bits >> np.uint64(i) & np.uint64(1))) for i in range(len(self.reasons))]
+        ones = [
+            int(np.count_nonzero(self.bits >> np.uint64(i) & np.uint64(1))) for i in range(len(self.reasons))
+        ]
         return {reason: count for reason, count in zip(self.reasons, ones, strict=True) if count}
 
     def reasons_of(self, row: int) -> tuple[str, ...]:
