@@ -34,8 +34,7 @@ test: $(READY) ## Run all tests and doctests with coverage
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --cov $(ARGS)
 
 lint: $(READY) ## Check format and lint
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+	@status=0; $(BIN)/ruff check . || status=1; $(BIN)/ruff format --check . || status=1; exit $$status
 
 format: $(READY) ## Format, and fix what can be fixed safely
 	$(BIN)/ruff check --fix-only --quiet .
