@@ -17,7 +17,7 @@ import tracemalloc
 import anyio
 import attrs
 import numpy as np
-from machine import describe, emit
+from benchmarks.machine import describe, emit
 
 import mixer as m
 
