@@ -15,6 +15,7 @@ from mixer.engine import Plan, run_request
 from mixer.errors import ConfigurationError, TargetTypeError
 from mixer.flow_stats import FlowStats
 from mixer.hydrators import Hydrator, layers_of
+from mixer.logs import logger
 from mixer.predicates import Always, Predicate
 from mixer.rankers import KeepOrder, Ranker
 from mixer.result import Outcome, RecommendationResult
@@ -212,9 +213,7 @@ class RecommendationFlow(BaseFlow[T, C], metaclass=_BuiltOnce):
         return answer
 
     def _log(self, target: T, result: RecommendationResult[C]) -> None:
-        import structlog
-
-        structlog.get_logger("mixer").info(
+        logger("mixer").info(
             "request",
             flow=self.name,
             request_id=result.request_id,

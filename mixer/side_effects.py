@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import anyio
 import attrs
-import structlog
 
 from mixer.columns import Candidate
 from mixer.component import Component, MaybeAwaitable, function_name, resolved
+from mixer.logs import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 C = TypeVar("C", bound=Candidate)
-
-_log = structlog.get_logger("mixer.side_effects")
 
 
 class SideEffect(Component, Generic[T, C]):
@@ -106,4 +104,6 @@ class SideEffectQueue:
                 self._applied.incr()
             except Exception as error:  # noqa: BLE001 - a side effect can never fail a request
                 self._failed.counter(type(error).__name__).incr()
-                _log.warning("side effect failed", side_effect=effect.name, error=repr(error))
+                logger("mixer.side_effects").warning(
+                    "side effect failed", side_effect=effect.name, error=repr(error)
+                )
