@@ -1,0 +1,55 @@
+"""What a ranker may know about a viewer and an account."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import attrs
+import numpy as np
+
+from components.stores.graph import Graph
+from components.stores.stores import Stores, mask_of
+from components.stores.types import Account, Viewer
+from mixer import Candidates, Column, Hydrator
+
+Columns = dict[Column[Any, Any], Any]
+
+
+@attrs.frozen
+class Connections(Hydrator[Viewer, Account]):
+    """Whom the viewer follows and who follows the account; who follows whom altogether."""
+
+    stores: Stores = attrs.field(repr=False)
+    latest: int = 500
+    reads: ClassVar[Any] = (Account.row,)
+    writes: ClassVar[Any] = (Account.connectors, Account.followers, Account.followings, Account.follows_viewer)
+
+    def hydrate(self, viewer: Viewer, accounts: Candidates[Account]) -> Columns:
+        rows, history, follows = accounts[Account.row], viewer.history, self.stores.follows
+        at, _ = follows.expand(history.follows, before_ms=history.now_ms, latest=self.latest)
+        connectors = np.bincount(follows.ends[at], minlength=len(self.stores.users))
+        fans = mask_of(follows.reverse.of(history.row, history.now_ms), len(self.stores.users))
+        return {
+            Account.connectors: connectors[rows].astype(np.int32),
+            Account.followers: np.log1p(follows.reverse.degrees(rows, history.now_ms)).astype(np.float32),
+            Account.followings: np.log1p(follows.degrees(rows, history.now_ms)).astype(np.float32),
+            Account.follows_viewer: fans[rows].astype(np.float32),
+        }
+
+
+@attrs.frozen
+class SharedInterests(Hydrator[Viewer, Account]):
+    """How many things both the viewer and the account are interested in."""
+
+    stores: Stores = attrs.field(repr=False)
+    interests: Graph = attrs.field(repr=False)
+    latest: int = 200
+    reads: ClassVar[Any] = (Account.row,)
+    writes: ClassVar[Any] = (Account.shared_interests,)
+
+    def hydrate(self, viewer: Viewer, accounts: Candidates[Account]) -> Columns:
+        now_ms, interested = viewer.history.now_ms, self.interests.reverse
+        things = self.interests.of(viewer.history.row, now_ms)[-self.latest :]
+        at, _ = interested.expand(things, before_ms=now_ms, latest=self.latest)
+        shared = np.bincount(interested.ends[at], minlength=len(self.stores.users))
+        return {Account.shared_interests: shared[accounts[Account.row]].astype(np.int32)}

@@ -1,0 +1,1 @@
+"""Candidate predicates over what is known about the viewer."""

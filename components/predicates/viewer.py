@@ -1,0 +1,85 @@
+"""What a viewer should not be shown, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from components.stores.impressions import ImpressionStore
+from components.stores.types import Post, Viewer, setting
+from mixer import Candidate, CandidatePredicate, Candidates, Column, PredicateResult, Verdicts, predicate
+from mixer.params import Param
+
+HOUR_MS = 3_600_000
+
+
+@predicate(reason="unknown_user")
+def known_user(viewer: Viewer) -> PredicateResult | bool:
+    """Is there such a user?"""
+    return viewer.history.row >= 0
+
+
+@attrs.frozen
+class NotIn(CandidatePredicate[Viewer, Any]):
+    """Keeps candidates whose row is not marked in what is known about the viewer.
+
+    Args:
+        key: the column that holds a row.
+        mask: marks rows, given the viewer's history; asked once a request.
+        reason: why a candidate goes.
+
+    Cost: one gather.
+    """
+
+    key: Column[np.int64, int]
+    mask: Callable[[Any], NDArray[np.bool_]] = attrs.field(repr=False)
+    reason: str
+
+    @property
+    def name(self) -> str:
+        return f"not_{self.reason}"
+
+    def check(self, viewer: Viewer, candidates: Candidates[Any]) -> Verdicts:
+        return Verdicts.keep_where(~self.mask(viewer.history)[candidates[self.key]], self.reason)
+
+
+@attrs.frozen
+class NotSelf(CandidatePredicate[Viewer, Any]):
+    """Keeps candidates that are not the viewer, or not by the viewer."""
+
+    key: Column[np.int64, int]
+    reason: str = "own"
+
+    def check(self, viewer: Viewer, candidates: Candidates[Any]) -> Verdicts:
+        return Verdicts.keep_where(candidates[self.key] != viewer.history.row, self.reason)
+
+
+@attrs.frozen
+class MaxAge(CandidatePredicate[Viewer, Post]):
+    """Keeps posts that are not older than a limit, nor from the future.
+
+    Source: x-algorithm's age filter, 48 hours.
+    """
+
+    max_age_h: float | Param[float] = 48.0
+    reason: ClassVar[str] = "too_old"
+
+    def check(self, viewer: Viewer, posts: Candidates[Post]) -> Verdicts:
+        age_h = (viewer.history.now_ms - posts[Post.created_ms]) / HOUR_MS
+        return Verdicts.keep_where((age_h >= 0) & (age_h <= setting(viewer, self.max_age_h)), self.reason)
+
+
+@attrs.frozen
+class NotSeen(CandidatePredicate[Viewer, Candidate]):
+    """Keeps what the viewer has not been shown within the store's time to live."""
+
+    impressions: ImpressionStore
+    reason: ClassVar[str] = "already_seen"
+
+    def check(self, viewer: Viewer, candidates: Candidates[Candidate]) -> Verdicts:
+        shown = self.impressions.shown(viewer.user_id, viewer.request.now_ms)
+        return Verdicts.keep_where(~np.isin(candidates.ids, shown), self.reason)

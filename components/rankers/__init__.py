@@ -1,0 +1,1 @@
+"""Rankers of candidates that the in-memory stores describe."""

@@ -1,0 +1,1 @@
+"""Side effects on the in-memory stores."""

@@ -1,0 +1,1 @@
+"""Candidate sources over the in-memory stores; each answers best first, as of the time of the request."""

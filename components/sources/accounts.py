@@ -1,0 +1,77 @@
+"""Sources of accounts: over people, over interests, and from everybody."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from components.sources.answers import accounts_at
+from components.stores.graph import Graph
+from components.stores.stores import Stores
+from components.stores.types import Account, Viewer, setting
+from mixer import Candidates, CandidateSource
+from mixer.params import Param
+
+
+@attrs.frozen
+class FriendsOfFriends(CandidateSource[Viewer, Account]):
+    """Whom those follow whom the viewer follows: each connector of ``d`` followings adds ``1 / ln(2 + d)``.
+
+    Source: FRS follows of recent follows, ranked by connectors; damped as in Adamic and Adar (2003).
+    """
+
+    stores: Stores = attrs.field(repr=False)
+    cap: int | Param[int] = 300
+    latest: int = 500
+
+    def fetch(self, viewer: Viewer) -> Candidates[Account]:
+        history, follows = viewer.history, self.stores.follows
+        at, connector = follows.expand(history.follows, before_ms=history.now_ms, latest=self.latest)
+        damping = 1.0 / np.log(2.0 + follows.degrees(history.follows, history.now_ms))
+        scores = np.bincount(follows.ends[at], weights=damping[connector], minlength=len(self.stores.users))
+        return _others(self.stores, viewer, scores, setting(viewer, self.cap))
+
+
+@attrs.frozen
+class MutualInterest(CandidateSource[Viewer, Account]):
+    """Who is interested in the same things: a thing of ``d`` interested users adds ``1 / ln(2 + d)``.
+
+    Args:
+        stores: where users are.
+        interests: users to things: posts they engaged with, or accounts they follow.
+        cap: how many accounts to answer with.
+        latest: how many interests of the viewer, and users of each, are looked at.
+    """
+
+    stores: Stores = attrs.field(repr=False)
+    interests: Graph = attrs.field(repr=False)
+    cap: int | Param[int] = 300
+    latest: int = 200
+
+    def fetch(self, viewer: Viewer) -> Candidates[Account]:
+        now_ms, interested = viewer.history.now_ms, self.interests.reverse
+        things = self.interests.of(viewer.history.row, now_ms)[-self.latest :]
+        at, thing = interested.expand(things, before_ms=now_ms, latest=self.latest)
+        damping = 1.0 / np.log(2.0 + interested.degrees(things, now_ms))
+        scores = np.bincount(interested.ends[at], weights=damping[thing], minlength=len(self.stores.users))
+        return _others(self.stores, viewer, scores, setting(viewer, self.cap))
+
+
+@attrs.frozen
+class PopularAccounts(CandidateSource[Viewer, Account]):
+    """The accounts with most followers, the same for every viewer."""
+
+    label = "popular"
+    stores: Stores = attrs.field(repr=False)
+    cap: int | Param[int] = 100
+
+    def fetch(self, viewer: Viewer) -> Candidates[Account]:
+        everybody = np.arange(len(self.stores.users))
+        followers = self.stores.follows.reverse.degrees(everybody, viewer.history.now_ms)
+        return accounts_at(self.stores, followers, setting(viewer, self.cap))
+
+
+def _others(stores: Stores, viewer: Viewer, scores: np.ndarray, cap: int) -> Candidates[Account]:
+    if viewer.history.row >= 0:
+        scores[viewer.history.row] = 0.0
+    return accounts_at(stores, scores, cap)

@@ -1,0 +1,54 @@
+"""From scored rows to a source's answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from components.stores.stores import Stores
+from components.stores.types import Account, Post
+from mixer import Candidates
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def best(scores: NDArray[np.floating | np.integer], count: int) -> NDArray[np.int64]:
+    """Positions of the ``count`` highest scores above 0, best first, ties in order of position."""
+    positive = np.flatnonzero(scores > 0)
+    if 0 < count < len(positive):
+        # Only what reaches the last place needs sorting; ties with it are settled by the sort.
+        bar = np.partition(scores[positive], len(positive) - count)[len(positive) - count]
+        positive = positive[scores[positive] >= bar]
+    return positive[np.argsort(-scores[positive], kind="stable")][:count]
+
+
+def posts_at(stores: Stores, rows: NDArray[np.integer], scores: NDArray[np.floating]) -> Candidates[Post]:
+    """Posts by row, with what the source thinks of them."""
+    posts = stores.posts
+    author_rows = posts.author[rows].astype(np.int64)
+    return Candidates(
+        Post,
+        {
+            Post.id: posts.index.ids[rows],
+            Post.row: rows.astype(np.int64),
+            Post.author_row: author_rows,
+            Post.author_id: stores.users.ids[author_rows],
+            Post.created_ms: posts.created_ms[rows],
+            Post.source_score: scores.astype(np.float32),
+        },
+    )
+
+
+def accounts_at(stores: Stores, scores: NDArray[np.floating], count: int) -> Candidates[Account]:
+    """The ``count`` accounts with the highest scores above 0, given one score a user."""
+    rows = best(scores, count)
+    return Candidates(
+        Account,
+        {
+            Account.id: stores.users.ids[rows],
+            Account.row: rows.astype(np.int64),
+            Account.source_score: scores[rows].astype(np.float32),
+        },
+    )

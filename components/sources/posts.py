@@ -1,0 +1,110 @@
+"""Sources of posts: from whom the viewer follows, from whom the viewer agrees with, from everybody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+
+from components.sources.answers import best, posts_at
+from components.stores.stores import Stores
+from components.stores.types import Post, Viewer, setting
+from mixer import Candidates, CandidateSource
+from mixer.params import Param
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+HOUR_MS = 3_600_000
+
+
+@attrs.frozen
+class InNetwork(CandidateSource[Viewer, Post]):
+    """Recent posts of those whom the viewer follows, newest first.
+
+    The score is ``1 / (1 + age in hours)``.
+
+    Source: x-algorithm Thunder: newest first, at most 50 posts an author.
+    """
+
+    stores: Stores = attrs.field(repr=False)
+    cap: int | Param[int] = 1200
+    max_age_h: float | Param[float] = 48.0
+    per_author: int = 50
+
+    def fetch(self, viewer: Viewer) -> Candidates[Post]:
+        history, by_author = viewer.history, self.stores.posts.by_author
+        at, _ = by_author.expand(history.follows, before_ms=history.now_ms, latest=self.per_author)
+        age_h = (history.now_ms - by_author.time_ms[at]) / HOUR_MS
+        young = age_h <= setting(viewer, self.max_age_h)
+        at, age_h = at[young], age_h[young]
+        newest = np.argsort(age_h, kind="stable")[: setting(viewer, self.cap)]
+        return posts_at(self.stores, by_author.ends[at[newest]], 1.0 / (1.0 + age_h[newest]))
+
+
+@attrs.frozen
+class CoEngagement(CandidateSource[Viewer, Post]):
+    """What those engaged with who engaged with what the viewer engaged with.
+
+    The viewer's latest posts are the seeds. A user who engaged with a seed of ``d`` engagements gains
+    ``1 / ln(2 + d)``, so agreement on a niche post counts more. The most similar users then vote for their latest
+    posts with their similarity divided by the root of how much they engage.
+
+    Source: the two-step walk of the user-tweet graph with its logarithmic damping, in its consumer-based variant.
+    """
+
+    stores: Stores = attrs.field(repr=False)
+    cap: int | Param[int] = 300
+    max_age_h: float | Param[float] = 48.0
+    seeds: int = 100
+    neighbours: int = 200
+
+    def fetch(self, viewer: Viewer) -> Candidates[Post]:
+        history, engagements = viewer.history, self.stores.engagements
+        users, similarity = self._neighbours(viewer)
+        at, voter = engagements.expand(users, before_ms=history.now_ms, latest=self.seeds)
+        rows = engagements.ends[at]
+        weights = similarity / np.sqrt(np.maximum(engagements.degrees(users, history.now_ms), 1))
+        votes = np.bincount(rows, weights=weights[voter], minlength=len(self.stores.posts))
+        votes[history.engaged] = 0.0
+        votes *= young(self.stores, history.now_ms, setting(viewer, self.max_age_h))
+        chosen = best(votes, setting(viewer, self.cap))
+        return posts_at(self.stores, chosen, votes[chosen])
+
+    def _neighbours(self, viewer: Viewer) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        history, engagers = viewer.history, self.stores.engagements.reverse
+        seeds = history.engaged[-self.seeds :]
+        at, seed = engagers.expand(seeds, before_ms=history.now_ms, latest=self.seeds)
+        damping = 1.0 / np.log(2.0 + engagers.degrees(seeds, history.now_ms))
+        similarity = np.bincount(engagers.ends[at], weights=damping[seed], minlength=len(self.stores.users))
+        if history.row >= 0:
+            similarity[history.row] = 0.0
+        users = best(similarity, self.neighbours)
+        return users, similarity[users]
+
+
+@attrs.frozen
+class PopularPosts(CandidateSource[Viewer, Post]):
+    """The posts with most engagements in the window before the request, the same for every viewer."""
+
+    label = "popular"
+    stores: Stores = attrs.field(repr=False)
+    cap: int | Param[int] = 300
+    max_age_h: float | Param[float] = 48.0
+    window_h: float | Param[float] = 24.0
+
+    def fetch(self, viewer: Viewer) -> Candidates[Post]:
+        now_ms, engagements = viewer.history.now_ms, self.stores.engagements
+        since_ms = now_ms - int(setting(viewer, self.window_h) * HOUR_MS)
+        rows = engagements.ends[engagements.between(since_ms, now_ms)]
+        counts = np.bincount(rows, minlength=len(self.stores.posts))
+        counts *= young(self.stores, now_ms, setting(viewer, self.max_age_h))
+        chosen = best(counts, setting(viewer, self.cap))
+        return posts_at(self.stores, chosen, counts[chosen])
+
+
+def young(stores: Stores, now_ms: int, max_age_h: float) -> NDArray[np.bool_]:
+    """``(posts,)`` whether each post exists at a moment and is within the age limit then."""
+    age_ms = now_ms - stores.posts.created_ms
+    return (age_ms > 0) & (age_ms <= max_age_h * HOUR_MS)

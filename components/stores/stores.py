@@ -1,0 +1,140 @@
+"""``Stores``: everything the thin products know, and what of it a viewer's request may use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+
+from components.stores.graph import Graph
+from components.stores.ids import IdIndex
+from components.stores.posts import PostStore
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FOLLOW, ENGAGEMENT, INTEREST = "follow", "engagement", "interest"
+BLOCK, MUTE, DISMISSED = "block", "mute", "dismissed"
+"""Kinds of graphs."""
+
+
+@attrs.frozen(eq=False, slots=False)
+class Stores:
+    """Users, their posts, and who follows, engages with or avoids what.
+
+    Args:
+        users: user ids; all graphs use their rows.
+        names: ``(users,)`` what to call them; empty for "by id".
+        posts: posts of these users.
+        graphs: by kind; a missing one has no edges. ``follow``, ``block``, ``mute``, ``dismissed``: users to users;
+            ``engagement``: users to posts, each pair once, when it first happened; ``interest``: users to things.
+        now_ms: the moment just after everything that is known.
+    """
+
+    users: IdIndex
+    names: NDArray[np.object_]
+    posts: PostStore
+    graphs: Mapping[str, Graph]
+    now_ms: int
+
+    @cached_property
+    def follows(self) -> Graph:
+        """Users to the users they follow or, where nobody follows, act upon."""
+        return self._graph(FOLLOW, len(self.users))
+
+    @cached_property
+    def engagements(self) -> Graph:
+        """Users to the posts they engaged with."""
+        return self._graph(ENGAGEMENT, len(self.posts))
+
+    @cached_property
+    def interests(self) -> Graph:
+        """Users to the things they are interested in."""
+        return self._graph(INTEREST, 0)
+
+    @cached_property
+    def _decisions(self) -> tuple[Graph, Graph, Graph]:
+        blocks, mutes, dismissals = (self._graph(kind, len(self.users)) for kind in (BLOCK, MUTE, DISMISSED))
+        return blocks, mutes, dismissals
+
+    def _graph(self, kind: str, columns: int) -> Graph:
+        return self.graphs.get(kind) or Graph.build([], [], shape=(len(self.users), columns))
+
+    def called(self, row: int) -> str:
+        """What to call a user in a sentence."""
+        return self.names[row] or str(self.users.ids[row])
+
+    def history(self, user_id: int, now_ms: int) -> History:
+        """What is known about a user before a moment; nothing for an unknown user."""
+        row = self.users.row_of(user_id)
+        blocks, mutes, dismissals = self._decisions
+        return History(
+            self,
+            row,
+            now_ms,
+            follows=self.follows.of(row, now_ms),
+            engaged=self.engagements.of(row, now_ms),
+            avoided=np.concatenate([blocks.of(row, now_ms), mutes.of(row, now_ms)]),
+            blocked_by=blocks.reverse.of(row, now_ms),
+            dismissed=dismissals.of(row, now_ms),
+        )
+
+
+@attrs.frozen(eq=False, slots=False)
+class History:
+    """What a request may know about its viewer; made once a request, so that stages need not.
+
+    Args:
+        stores: where the rows point.
+        row: the viewer's row; -1 if unknown.
+        now_ms: nothing at or after this moment is in here.
+        follows: ``(f,)`` user rows, oldest first.
+        engaged: ``(e,)`` post rows, oldest first.
+        avoided: ``(a,)`` users that the viewer blocks or mutes.
+        blocked_by: ``(b,)`` users who block the viewer.
+        dismissed: ``(d,)`` users whose recommendation the viewer dismissed.
+    """
+
+    stores: Stores = attrs.field(repr=False)
+    row: int
+    now_ms: int
+    follows: NDArray[np.int32]
+    engaged: NDArray[np.int32]
+    avoided: NDArray[np.int32]
+    blocked_by: NDArray[np.int32]
+    dismissed: NDArray[np.int32]
+
+    @cached_property
+    def follow_mask(self) -> NDArray[np.bool_]:
+        """``(users,)`` whom the viewer follows."""
+        return mask_of(self.follows, len(self.stores.users))
+
+    @cached_property
+    def avoided_mask(self) -> NDArray[np.bool_]:
+        """``(users,)`` whom the viewer blocks or mutes."""
+        return mask_of(self.avoided, len(self.stores.users))
+
+    @cached_property
+    def blocked_by_mask(self) -> NDArray[np.bool_]:
+        """``(users,)`` who block the viewer."""
+        return mask_of(self.blocked_by, len(self.stores.users))
+
+    @cached_property
+    def dismissed_mask(self) -> NDArray[np.bool_]:
+        """``(users,)`` whom the viewer did not want recommended."""
+        return mask_of(self.dismissed, len(self.stores.users))
+
+    @cached_property
+    def engaged_mask(self) -> NDArray[np.bool_]:
+        """``(posts,)`` what the viewer has engaged with."""
+        return mask_of(self.engaged, len(self.stores.posts))
+
+
+def mask_of(rows: NDArray[np.integer], length: int) -> NDArray[np.bool_]:
+    """``(length,)`` true at ``rows``."""
+    mask = np.zeros(length, dtype=np.bool_)
+    mask[rows] = True
+    return mask

@@ -1,0 +1,95 @@
+"""What the stores' components pass around: posts, accounts, and the viewer they are for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import attrs
+import numpy as np
+
+from components.stores.stores import History
+from mixer import Candidate, Target, column
+from mixer.params import Param
+
+V = TypeVar("V")
+
+
+class Post(Candidate):
+    """A post; the first columns come with it from any source, the rest from hydrators and rankers."""
+
+    row = column(np.int64, doc="row in the post store")
+    author_row = column(np.int64, doc="row of the author among users")
+    author_id = column(np.int64)
+    created_ms = column(np.int64)
+    in_network = column(np.bool_, default=False, doc="the viewer follows the author")
+
+    author_affinity = column(np.float32, default=np.nan, doc="log1p of the viewer's engagements with the author")
+    topic_affinity = column(np.float32, default=np.nan, doc="share of the viewer's engagements on the topic")
+    recent_engagements = column(np.float32, default=np.nan, doc="log1p of engagements in the window before now")
+    followed_engagers = column(np.int32, default=0, doc="how many whom the viewer follows engaged with it")
+    author_followers = column(np.float32, default=np.nan, doc="log1p of the author's followers")
+    age = column(np.float32, default=np.nan, doc="log1p of hours since it was posted")
+    same_language = column(np.float32, default=np.nan, doc="1 in a language the viewer engages with, else 0")
+    has_media = column(np.float32, default=np.nan, doc="1 with media, else 0")
+    is_reply = column(np.float32, default=np.nan, doc="1 for a reply, else 0")
+
+    in_network_score = column(np.float32, default=np.nan, doc="score of the source in_network")
+    co_engagement_score = column(np.float32, default=np.nan, doc="score of the source co_engagement")
+    popular_score = column(np.float32, default=np.nan, doc="score of the source popular")
+    score = column(np.float32, default=np.nan, doc="what the order is based on; NaN sorts last")
+
+    social_proof = column(object, default=None, doc="ids of up to a few engagers whom the viewer follows")
+    text = column(str, default="", doc="only for rows that are shown")
+
+
+class Account(Candidate):
+    """An account that might be followed."""
+
+    row = column(np.int64, doc="row among users")
+    connectors = column(np.int32, default=0, doc="how many whom the viewer follows follow it")
+    shared_interests = column(np.int32, default=0, doc="how many things both engaged with, or both follow")
+    followers = column(np.float32, default=np.nan, doc="log1p of its followers")
+    followings = column(np.float32, default=np.nan, doc="log1p of how many it follows")
+    follows_viewer = column(np.float32, default=np.nan, doc="1 when it follows the viewer, else 0")
+
+    friends_of_friends_score = column(np.float32, default=np.nan, doc="score of the source friends_of_friends")
+    mutual_interest_score = column(np.float32, default=np.nan, doc="score of the source mutual_interest")
+    popular_score = column(np.float32, default=np.nan, doc="score of the source popular")
+    score = column(np.float32, default=np.nan, doc="what the order is based on; NaN sorts last")
+
+    social_proof = column(object, default=None, doc="ids of up to a few connectors")
+
+
+@attrs.frozen
+class Viewer(Target):
+    """Who a timeline or a list of accounts is for.
+
+    Args:
+        user_id: the viewer's id.
+        limit: how many results are wanted; None leaves it to the product's parameters.
+        history: what is known about the viewer, filled in by the flow.
+    """
+
+    user_id: int
+    limit: int | None = None
+    known: History | None = attrs.field(default=None, repr=False)
+
+    @property
+    def history(self) -> History:
+        """What is known about the viewer.
+
+        Raises:
+            ValueError: no flow has looked the viewer up.
+        """
+        if self.known is None:
+            raise ValueError(f"viewer {self.user_id}: expected a history; a flow looks it up in update_target")
+        return self.known
+
+    def summary(self) -> Mapping[str, object]:
+        return {"user_id": self.user_id}
+
+
+def setting(target: Target, value: V | Param[V]) -> V:
+    """A component's setting: the value itself, or what the request's parameters say."""
+    return target.request.params[value] if isinstance(value, Param) else value

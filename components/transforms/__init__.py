@@ -1,0 +1,1 @@
+"""Transforms: choose what is worth ranking, diversify what was ranked, dress up what is shown."""
