@@ -35,7 +35,7 @@ class Post(m.Candidate):
     score = m.column(np.float32, default=np.nan)
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Query(m.Target):
     query: Any
 

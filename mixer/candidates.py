@@ -19,6 +19,7 @@ from mixer.errors import (
     UnknownColumnError,
 )
 from mixer.grouping import first_rows
+from mixer.ordering import stable_order
 from mixer.provenance import Provenance
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Candidates(Generic[C_co]):
         for key, values in columns.items():
             if key not in known:
                 raise UnknownColumnError(_unknown(kind, key))
-            array = key.coerce(values, length)
+            array = cast("NDArray[Any]", values) if key.fits(values, length) else key.coerce(values, length)
             length = len(array)
             fresh[key] = array
         if length is None:
@@ -152,7 +153,7 @@ class Candidates(Generic[C_co]):
             raise CandidateError(f"concat: expected one candidate type, got {names}")
         present = dict.fromkeys(key for part in filled for key in part.present)
         fresh: Arrays = {
-            key: _frozen(np.concatenate([part._read(key) for part in filled]))
+            key: np.concatenate([part[key] for part in filled])
             for key in present
             if not key.required or all(part.has(key) for part in filled)
         }
@@ -163,9 +164,9 @@ class Candidates(Generic[C_co]):
                 raise CandidateError("concat: some rows belong to a run and some have no origin")
             batch.provenance, offsets = Provenance.joined(tables)
             handles = [part.handles + offset for part, offset in zip(filled, offsets, strict=True)]
-            fresh[_HANDLE] = _frozen(np.concatenate(handles))
+            fresh[_HANDLE] = np.concatenate(handles)
         elif first.provenance is not None:
-            fresh[_HANDLE] = _frozen(np.concatenate([part.handles for part in filled]))
+            fresh[_HANDLE] = np.concatenate([part.handles for part in filled])
         return batch
 
     # -- reading -----------------------------------------------------------------------------------------
@@ -180,23 +181,19 @@ class Candidates(Generic[C_co]):
             AbsentColumnError: nothing wrote the column and it has no default.
             UnknownColumnError: the key belongs to another candidate type.
         """
-        found = self._fresh.get(key)
-        if found is None:
-            found = self._cache.get(key)
-            if found is None:
-                found = self._read(key)
-        return cast("NDArray[S]", found)
+        found = self._cache.get(key)
+        return cast("NDArray[S]", self._read(key) if found is None else found)
 
     def _read(self, key: AnyColumn) -> NDArray[Any]:
-        found = self._fresh.get(key)
-        if found is not None:
-            return found
-        for arrays, index in self._layers:
-            if key in arrays:
-                found = arrays[key][index]
-                break
+        if key in self._fresh:
+            found = self._fresh[key][:]  # a view: making it read-only leaves the owner's array alone
         else:
-            found = self._default(key)
+            for arrays, index in self._layers:
+                if key in arrays:
+                    found = arrays[key][index]
+                    break
+            else:
+                found = self._default(key)
         found.setflags(write=False)
         self._cache[key] = found
         return found
@@ -299,7 +296,11 @@ class Candidates(Generic[C_co]):
         """Rows from ``start`` up to, not including, ``stop``."""
         if start <= 0 and stop >= self._length:
             return self
-        return self.pick(np.arange(max(start, 0), min(stop, self._length), dtype=np.intp))
+        start, stop = max(start, 0), max(min(stop, self._length), 0)
+        layers = [(arrays, older[start:stop]) for arrays, older in self._layers]
+        if self._fresh:
+            layers.insert(0, (self._fresh, np.arange(start, stop, dtype=np.intp)))
+        return self._make(self, max(stop - start, 0), {}, tuple(layers), {})
 
     def pick(self, index: NDArray[np.intp]) -> Self:
         """Like :meth:`take` for positions that are known to lie in the batch; nothing is checked."""
@@ -319,18 +320,15 @@ class Candidates(Generic[C_co]):
             if key not in self.kind.column_set and not self._anonymous:
                 raise UnknownColumnError(_unknown(self.kind, key))
             fresh[key] = key.coerce(values, self._length)
-        return self._make(self, self._length, fresh, self._layers, dict(self._cache))
+        cache = {key: values for key, values in self._cache.items() if key not in columns}
+        return self._make(self, self._length, fresh, self._layers, cache)
 
     def sort(self, by: Column[Any, Any] | NDArray[Any], *, descending: bool = True) -> Self:
         """Rows ordered by a column or by ``(n,)`` keys; stable; NaN comes last either way."""
         keys = self[by] if isinstance(by, Column) else by
         if keys.shape != (self._length,):
             raise ColumnShapeError(f"sort: expected {self._length} keys, got shape {keys.shape}")
-        if not descending:
-            return self.pick(np.argsort(keys, kind="stable"))
-        if keys.dtype.kind == "f":
-            return self.pick(np.argsort(-keys, kind="stable"))
-        return self.pick(self._length - 1 - np.argsort(keys[::-1], kind="stable")[::-1])
+        return self.pick(stable_order(keys, descending=descending))
 
     def unique_by(self, key: Column[Any, Any]) -> Self:
         """The first row of each value of ``key``, in order."""
@@ -350,9 +348,8 @@ class Candidates(Generic[C_co]):
 
     def stamped(self, provenance: Provenance) -> Self:
         """The same rows as the entries of a new run, in order."""
-        fresh = dict(self._fresh)
-        fresh[_HANDLE] = _frozen(np.arange(self._length, dtype=np.int64))
-        batch = self._make(self, self._length, fresh, self._layers, dict(self._cache))
+        fresh = {**self._fresh, _HANDLE: np.arange(self._length, dtype=np.int64)}
+        batch = self._make(self, self._length, fresh, self._layers, {})
         batch.provenance = provenance
         return batch
 
@@ -382,11 +379,6 @@ class Candidates(Generic[C_co]):
 def _restored(kind: type[C], columns: Mapping[str, object]) -> Candidates[C]:
     keys = {key.name: key for key in kind.columns}
     return Candidates(kind, {keys[name]: values for name, values in columns.items()})
-
-
-def _frozen(array: NDArray[Any]) -> NDArray[Any]:
-    array.setflags(write=False)
-    return array
 
 
 def _unknown(kind: type[Candidate], key: AnyColumn) -> str:

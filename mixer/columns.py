@@ -87,7 +87,7 @@ class Column(Generic[S, V]):
         return np.full((length, *self.shape), self.default, dtype=self.dtype)
 
     def coerce(self, values: object, length: int | None = None) -> NDArray[S]:
-        """A read-only array of this column's dtype and shape, sharing memory where dtypes agree.
+        """An array of this column's dtype and shape, the very same where it fits already.
 
         Raises:
             ColumnTypeError: the values would change kind (float to int, text to number).
@@ -103,11 +103,17 @@ class Column(Generic[S, V]):
             raise ColumnShapeError(f"column {self!r}: expected shape {expected}, got {array.shape}")
         if length is not None and len(array) != length:
             raise ColumnShapeError(f"column {self!r}: expected {length} rows, got {len(array)}")
-        if not array.flags.writeable:
-            return array
-        view = array[:]
-        view.setflags(write=False)
-        return view
+        return array
+
+    def fits(self, values: object, length: int | None) -> bool:
+        """True when :meth:`coerce` would return ``values`` itself."""
+        return (
+            type(values) is np.ndarray
+            and values.dtype is self.dtype
+            and values.ndim == self._ndim
+            and (length is None or len(values) == length)
+            and (not self.shape or values.shape[1:] == self.shape)
+        )
 
     def _from_sequence(self, values: object) -> NDArray[Any]:
         if self.dtype == np.object_:

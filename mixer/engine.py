@@ -17,11 +17,10 @@ from mixer.columns import Candidate
 from mixer.concurrency import gather, time_limit
 from mixer.errors import ContractError, DeadlineExceededError
 from mixer.filter_take import Taken, batch_filter_take, check_length
-from mixer.flow_stats import CompletedRequest, FilterSummary, FlowStats
 from mixer.hydrators import Hydrator, hydrate_layers
 from mixer.provenance import Provenance
 from mixer.result import Outcome, RecommendationResult
-from mixer.run import CURRENT, Cause, Run, degrade, note
+from mixer.run import CURRENT, Cause, FilterSummary, Run, degrade, note
 from mixer.target import Target
 from mixer.trace import STAGES, Trace
 from mixer.transforms import Trait, Transform, check_traits
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from mixer.candidate_predicates import CandidatePredicate
     from mixer.component import MaybeAwaitable
     from mixer.filter_take import ResultsConfig
+    from mixer.flow_stats import FlowStats
     from mixer.predicates import Predicate
     from mixer.rankers import Ranker
     from mixer.side_effects import SideEffect
@@ -70,22 +70,13 @@ class Plan(Generic[T, C]):
 class Execution(Generic[T, C]):
     """One request through a plan."""
 
-    __slots__ = ("additional", "counts", "filtered", "limited", "marks", "plan", "run", "target", "validated")
+    __slots__ = ("limited", "plan", "run", "target")
 
     def __init__(self, plan: Plan[T, C], target: T, run: Run) -> None:
         self.plan = plan
         self.target = target
         self.run = run
-        self.marks = [perf_counter_ns()]
-        self.counts: list[int] = []
-        self.additional = 0
-        self.filtered = _NOTHING_FILTERED
-        self.validated = _NOTHING_FILTERED
         self.limited = target.request.deadline is not None or bool(plan.budgets_s)
-
-    def _done(self, count: int) -> None:
-        self.marks.append(perf_counter_ns())
-        self.counts.append(count)
 
     async def _within(self, stage: str, answer: MaybeAwaitable[R]) -> R | None:
         """The awaited answer, or None when the stage ran out of time."""
@@ -100,27 +91,18 @@ class Execution(Generic[T, C]):
     def _out_of_time(self, stage: str, component: str, effect: str) -> None:
         degrade(f"{stage}/{component}", Cause.TIMEOUT, effect)
 
-    async def update_target(self) -> None:
+    async def update_target(self, update: Callable[[T], MaybeAwaitable[T]]) -> None:
         """May replace the target; every later stage sees the new one."""
-        update = self.plan.update_target
-        if update is not None:
-            answer = update(self.target)
-            target = (
-                cast("T", answer)
-                if isinstance(answer, Target)
-                else await self._within("update_target", answer)
-            )
-            if target is None:
-                raise DeadlineExceededError(f"{self.plan.name}: out of time while updating the target")
-            self.target = target
-        self._done(0)
+        answer = update(self.target)
+        target = (
+            cast("T", answer) if isinstance(answer, Target) else await self._within("update_target", answer)
+        )
+        if target is None:
+            raise DeadlineExceededError(f"{self.plan.name}: out of time while updating the target")
+        self.target = target
 
-    async def eligibility(self) -> PredicateResult:
+    async def eligibility(self, predicate: Predicate[T]) -> PredicateResult:
         """Is there anything to do?"""
-        predicate = self.plan.eligibility
-        if predicate is None:
-            self._done(0)
-            return PredicateResult.VALID
         answer = predicate.check(self.target)
         result = (
             answer
@@ -129,7 +111,6 @@ class Execution(Generic[T, C]):
         )
         if result is None:
             raise DeadlineExceededError(f"{self.plan.name}: out of time while checking eligibility")
-        self._done(0)
         return result
 
     async def generate(self) -> Candidates[C]:
@@ -147,14 +128,12 @@ class Execution(Generic[T, C]):
             if extra is not None and not isinstance(extra, Candidates):
                 extra = await extra
             if extra is not None:
-                self.additional = len(extra)
+                self.run.additional = len(extra)
                 parts.insert(0, extra)
                 names.insert(0, ADDITIONAL)
         if self.run.captured is not None:
             self.run.captured |= {"target": self.target, "sources": tuple(zip(names, parts, strict=True))}
-        batch = self._merged(names, parts)
-        self._done(len(batch))
-        return batch
+        return self._merged(names, parts)
 
     def _merged(self, names: list[str], parts: list[Candidates[C]]) -> Candidates[C]:
         merged = parts[0] if len(parts) == 1 else Candidates.concat(parts) if parts else None
@@ -198,70 +177,50 @@ class Execution(Generic[T, C]):
 
     async def hydrate(self, batch: Candidates[C]) -> Candidates[C]:
         """Fetches columns, layer by layer."""
-        if self.plan.hydrators and len(batch):
-            hydrated = await self._within(
-                "hydration", hydrate_layers(self.plan.hydrators, self.target, batch)
-            )
-            if hydrated is None:
-                self._out_of_time("hydration", "hydrators", "columns left at their defaults")
-            else:
-                batch = hydrated
-        self._done(len(batch))
-        return batch
+        hydrated = await self._within("hydration", hydrate_layers(self.plan.hydrators, self.target, batch))
+        if hydrated is None:
+            self._out_of_time("hydration", "hydrators", "columns left at their defaults")
+            return batch
+        return hydrated
 
-    async def filter(self, batch: Candidates[C]) -> Candidates[C]:
+    async def filter(self, predicate: CandidatePredicate[T, C], batch: Candidates[C]) -> Candidates[C]:
         """Drops what the cheap filter does not want ranked."""
-        predicate = self.plan.pre_ranker_filter
-        if predicate is not None and len(batch):
-            answer = predicate.check(self.target, batch)
-            verdicts = (
-                answer if isinstance(answer, Verdicts) else await self._within("pre_ranker_filter", answer)
-            )
-            if verdicts is None:
-                self._out_of_time("pre_ranker_filter", predicate.name, "unfiltered candidates left out")
-                verdicts = Verdicts.drop_all(len(batch), "timeout")
-            check_length(predicate, verdicts, batch)
-            kept = batch.where(verdicts.keep)
-            self.filtered = FilterSummary.of(verdicts, len(kept))
-            if self.run.tracing:
-                self.run.stage = "pre_ranker_filter"
-                note(predicate.name, batch, kept, verdicts=verdicts)
-            batch = kept
-        self._done(len(batch))
-        return batch
+        answer = predicate.check(self.target, batch)
+        verdicts = answer if isinstance(answer, Verdicts) else await self._within("pre_ranker_filter", answer)
+        if verdicts is None:
+            self._out_of_time("pre_ranker_filter", predicate.name, "unfiltered candidates left out")
+            verdicts = Verdicts.drop_all(len(batch), "timeout")
+        check_length(predicate, verdicts, batch)
+        kept = batch.where(verdicts.keep)
+        self.run.filtered = _summary(verdicts, len(kept))
+        if self.run.tracing:
+            self.run.stage = "pre_ranker_filter"
+            note(predicate.name, batch, kept, verdicts=verdicts)
+        return kept
 
-    async def rank(self, batch: Candidates[C]) -> Candidates[C]:
+    async def rank(self, ranker: Ranker[T, C], batch: Candidates[C]) -> Candidates[C]:
         """Orders; out of time means the order before."""
-        if self.plan.select_ranker is not None and len(batch):
-            self.run.stage = "ranker"
-            ranker = self.plan.select_ranker(self.target)
-            steps = len(self.run.steps)
-            answer = ranker.rank(self.target, batch)
-            ranked = answer if isinstance(answer, Candidates) else await self._within("ranker", answer)
-            if ranked is None:
-                self._out_of_time("ranker", ranker.name, "the order before it")
-            else:
-                batch = self._rewritten(ranker, batch, ranked, steps)
-        self._done(len(batch))
-        return batch
+        self.run.stage = "ranker"
+        steps = len(self.run.steps)
+        answer = ranker.rank(self.target, batch)
+        ranked = answer if isinstance(answer, Candidates) else await self._within("ranker", answer)
+        if ranked is None:
+            self._out_of_time("ranker", ranker.name, "the order before it")
+            return batch
+        return self._rewritten(ranker, batch, ranked, steps)
 
-    async def transform(
-        self, stage: str, transform: Transform[T, C] | None, batch: Candidates[C]
-    ) -> Candidates[C]:
+    async def transform(self, stage: str, transform: Transform[T, C], batch: Candidates[C]) -> Candidates[C]:
         """Rewrites the list; out of time means unchanged, or nothing if the transform might have dropped rows."""
-        if transform is not None and len(batch):
-            self.run.stage = stage
-            steps = len(self.run.steps)
-            answer = transform.transform(self.target, batch)
-            rewritten = answer if isinstance(answer, Candidates) else await self._within(stage, answer)
-            if rewritten is not None:
-                batch = self._rewritten(transform, batch, rewritten, steps)
-            elif Trait.DROPS in transform.traits:
-                self._out_of_time(stage, transform.name, "no candidates, as it might have dropped any")
-                batch = batch.head(0)
-            else:
-                self._out_of_time(stage, transform.name, "candidates as they were")
-        self._done(len(batch))
+        self.run.stage = stage
+        steps = len(self.run.steps)
+        answer = transform.transform(self.target, batch)
+        rewritten = answer if isinstance(answer, Candidates) else await self._within(stage, answer)
+        if rewritten is not None:
+            return self._rewritten(transform, batch, rewritten, steps)
+        if Trait.DROPS in transform.traits:
+            self._out_of_time(stage, transform.name, "no candidates, as it might have dropped any")
+            return batch.head(0)
+        self._out_of_time(stage, transform.name, "candidates as they were")
         return batch
 
     def _rewritten(
@@ -281,13 +240,9 @@ class Execution(Generic[T, C]):
             note(component.name, before, after)
         return after
 
-    async def take(self, batch: Candidates[C]) -> tuple[Candidates[C], int]:
+    async def take(self, predicate: CandidatePredicate[T, C], batch: Candidates[C]) -> Candidates[C]:
         """Validates lazily until there are enough."""
         config = self.plan.results_config(self.target)
-        predicate = self.plan.validate
-        if predicate is None:
-            self._done(min(len(batch), config.desired))
-            return batch.head(config.desired), 0
         self.run.stage = "filter_and_take"
         taken: Taken[C] = await batch_filter_take(
             self.target, batch, predicate, config, self.plan.budgets_s.get("filter_and_take")
@@ -295,47 +250,58 @@ class Execution(Generic[T, C]):
         if taken.timed_out:
             self._out_of_time("filter_and_take", predicate.name, "candidates not validated in time left out")
         passed = int(np.count_nonzero(taken.verdicts.keep))
-        self.validated = FilterSummary.of(taken.verdicts, passed)
+        self.run.validated = _summary(taken.verdicts, passed)
+        self.run.batches = taken.batches
         if self.run.tracing:
             note(predicate.name, batch, taken.kept, verdicts=taken.verdicts)
-        self._done(len(taken.kept))
-        return taken.kept, taken.batches
+        return taken.kept
 
-    async def execute(self) -> tuple[RecommendationResult[C], CompletedRequest | PredicateResult]:
+    async def execute(self) -> tuple[RecommendationResult[C], PredicateResult]:
         """All stages, strictly one after the other; an exception anywhere ends the request."""
-        await self.update_target()
-        result = await self.eligibility()
-        if not result.valid:
-            empty = Candidates.empty(self.plan.kind)
-            reasons = tuple(sorted(result.reasons))
-            return RecommendationResult(empty, Outcome.INELIGIBLE, self._trace(0), reasons), result
+        plan, run = self.plan, self.run
+        done = run.done
+        if plan.update_target is not None:
+            await self.update_target(plan.update_target)
+        done(0)
+        eligible = PredicateResult.VALID
+        if plan.eligibility is not None:
+            eligible = await self.eligibility(plan.eligibility)
+        done(0)
+        trace = Trace(plan.name, self.target.request.id, run)
+        if not eligible.valid:
+            nothing: Candidates[C] = Candidates.empty(plan.kind)
+            reasons = tuple(sorted(eligible.reasons))
+            return RecommendationResult(nothing, Outcome.INELIGIBLE, trace, reasons), eligible
         batch = await self.generate()
-        batch = await self.hydrate(batch)
-        batch = await self.filter(batch)
-        batch = await self.rank(batch)
-        batch = await self.transform("post_ranker_transform", self.plan.post_ranker_transform, batch)
-        batch, batches = await self.take(batch)
-        batch = await self.transform("transform_results", self.plan.transform_results, batch)
+        done(len(batch))
+        if plan.hydrators and len(batch):
+            batch = await self.hydrate(batch)
+        done(len(batch))
+        if plan.pre_ranker_filter is not None and len(batch):
+            batch = await self.filter(plan.pre_ranker_filter, batch)
+        done(len(batch))
+        if plan.select_ranker is not None and len(batch):
+            batch = await self.rank(plan.select_ranker(self.target), batch)
+        done(len(batch))
+        if plan.post_ranker_transform is not None and len(batch):
+            batch = await self.transform("post_ranker_transform", plan.post_ranker_transform, batch)
+        done(len(batch))
+        if plan.validate is not None:
+            batch = await self.take(plan.validate, batch)
+        else:
+            batch = batch.head(plan.results_config(self.target).desired)
+        done(len(batch))
+        if plan.transform_results is not None and len(batch):
+            batch = await self.transform("transform_results", plan.transform_results, batch)
+        done(len(batch))
         found = Outcome.OK if len(batch) else Outcome.EMPTY
-        outcome = Outcome.DEGRADED if self.run.degradations else found
-        next_cursor = self.plan.next_cursor
-        answer = RecommendationResult(
-            batch,
-            outcome,
-            self._trace(batches),
-            (),
-            tuple(self.run.degradations),
-            None if next_cursor is None else next_cursor(self.target, batch),
-        )
-        return answer, CompletedRequest(
-            self.marks, self.counts, batches, self.additional, self.filtered, self.validated, self.run
-        )
-
-    def _trace(self, batches: int) -> Trace:
-        return Trace(self.plan.name, self.target.request.id, self.marks, self.counts, self.run, batches)
+        outcome = Outcome.DEGRADED if run.degradations else found
+        cursor = None if plan.next_cursor is None else plan.next_cursor(self.target, batch)
+        return RecommendationResult(batch, outcome, trace, (), tuple(run.degradations), cursor), eligible
 
 
-_NOTHING_FILTERED = FilterSummary(0, 0, {})
+def _summary(verdicts: Verdicts, kept: int) -> FilterSummary:
+    return FilterSummary(kept, len(verdicts.keep) - kept, verdicts.counts(kept))
 
 
 def _scope_of(source: CandidateSource[Any, Any]) -> str:
@@ -349,16 +315,16 @@ async def run_request(plan: Plan[T, C], target: T, stats: FlowStats) -> tuple[Re
     execution = Execution(plan, target, run)
     token = CURRENT.set(run)
     try:
-        answer, record = await execution.execute()
+        answer, eligible = await execution.execute()
     except Exception as error:
-        stage = STAGES[min(len(execution.counts), len(STAGES) - 1)]
+        stage = STAGES[min(len(run.counts), len(STAGES) - 1)]
         error.add_note(f"in stage {stage!r} of flow {plan.name!r}, request {target.request.id!r}")
-        stats.failed(run, execution.marks, execution.counts, perf_counter_ns(), error)
+        stats.failed(run, perf_counter_ns(), error)
         raise
     finally:
         CURRENT.reset(token)
-    if isinstance(record, PredicateResult):
-        stats.ineligible(execution.marks, record)
+    if eligible.valid:
+        stats.completed(run)
     else:
-        stats.completed(record)
+        stats.ineligible(run, eligible)
     return answer, execution.target

@@ -6,48 +6,23 @@ when somebody reads the stats or a thousand are waiting, never on the way to an 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mixer.trace import STAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from mixer.run import Run
+    from mixer.run import FilterSummary, Run
     from mixer.stats import StatsReceiver
-    from mixer.verdicts import PredicateResult, Verdicts
+    from mixer.verdicts import PredicateResult
 
 FOLD_AT = 1000
 _LISTS = frozenset(STAGES) - {"update_target", "target_eligibility"}
-
-
-class FilterSummary(NamedTuple):
-    """What a filter did: rows kept and dropped, and how many rows each reason spoke against."""
-
-    kept: int
-    dropped: int
-    reasons: Mapping[str, int]
-
-    @classmethod
-    def of(cls, verdicts: Verdicts, kept: int) -> FilterSummary:
-        """A summary of verdicts of which ``kept`` are positive."""
-        return cls(kept, len(verdicts) - kept, verdicts.counts(kept))
-
-
-class CompletedRequest(NamedTuple):
-    """One row of the record: timestamps and counts as in :class:`mixer.trace.Trace`."""
-
-    marks: list[int]
-    counts: list[int]
-    batches: int
-    additional: int
-    filtered: FilterSummary
-    validated: FilterSummary
-    run: Run
 
 
 class FlowStats:
@@ -61,18 +36,20 @@ class FlowStats:
 
     def __init__(self, stats: StatsReceiver) -> None:
         self.root = stats
-        self._pending: list[CompletedRequest] = []
+        self._pending: list[Run] = []
         stats.register_source(self.fold)
 
-    def completed(self, request: CompletedRequest) -> None:
+    def completed(self, run: Run) -> None:
         """A request went through all stages."""
-        self._pending.append(request)
-        if len(self._pending) >= FOLD_AT:
+        self._pending.append(run)
+        # A traced run refers to its batches: do not keep those waiting.
+        if len(self._pending) >= FOLD_AT or run.tracing or run.captured is not None:
             self.fold()
 
-    def ineligible(self, marks: list[int], result: PredicateResult) -> None:
+    def ineligible(self, run: Run, result: PredicateResult) -> None:
         """A request ended at eligibility: an empty success."""
-        self._stages_so_far(marks, [0, 0])
+        marks = run.marks
+        self._stages_so_far(marks, run.counts)
         scope = self.root.scope("target_eligibility")
         scope.counter("invalid").incr()
         for reason in result.reasons:
@@ -81,10 +58,9 @@ class FlowStats:
         self._times("overall", np.array([marks[-1] - marks[0]]))
         self._sizes("overall", np.zeros(1, dtype=np.int64))
 
-    def failed(
-        self, run: Run, marks: list[int], counts: list[int], now_ns: int, error: BaseException
-    ) -> None:
+    def failed(self, run: Run, now_ns: int, error: BaseException) -> None:
         """A stage raised: the stages before it succeeded."""
+        marks, counts = run.marks, run.counts
         self._stages_so_far(marks, counts)
         self._components(run)
         if len(counts) > 1:
@@ -130,7 +106,7 @@ class FlowStats:
         self.root.counter("num_batches").incr(int(batches.sum()))
         self.root.distribution("num_batches_stats").extend(batches)
         for row in rows:
-            self._components(row.run)
+            self._components(row)
 
     def _stages_so_far(self, marks: Sequence[int], counts: Sequence[int]) -> None:
         self._stages_of(np.array([marks[: len(counts) + 1]]), np.array([list(counts)]))

@@ -29,7 +29,7 @@ class Outcome(Enum):
     """The target may not be recommended to, for ``reasons``; no source was asked."""
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)  # a third faster to make
 class RecommendationResult(Generic[C_co]):
     """The answer of a flow.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from enum import Enum
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import attrs
 
@@ -65,20 +65,54 @@ class Step:
     terms: Mapping[str, NDArray[Any]] | None = None
 
 
-class Run:
-    """What happened so far in one request."""
+class FilterSummary(NamedTuple):
+    """What a filter did: rows kept and dropped, and how many rows each reason spoke against."""
 
-    __slots__ = ("captured", "degradations", "observed", "stage", "steps", "tracing")
+    kept: int
+    dropped: int
+    reasons: Mapping[str, int]
+
+
+_NOTHING_FILTERED = FilterSummary(0, 0, {})
+
+
+class Run:
+    """What happened so far in one request: timestamps and counts, and what wrappers reported."""
+
+    __slots__ = (
+        "additional",
+        "batches",
+        "captured",
+        "counts",
+        "degradations",
+        "filtered",
+        "marks",
+        "observed",
+        "stage",
+        "steps",
+        "tracing",
+        "validated",
+    )
 
     def __init__(self, *, tracing: bool, capturing: bool) -> None:
         self.tracing = tracing
+        self.captured: dict[str, Any] | None = {"hydrated": {}} if capturing else None
+        self.marks = [perf_counter_ns()]  # the begin, then the end of every stage
+        self.counts: list[int] = []  # candidates after every stage
+        self.additional = 0
+        self.batches = 0
+        self.filtered = self.validated = _NOTHING_FILTERED
         self.degradations: list[Degradation] = []
         self.observed: list[
             tuple[str, int, int, int, str]
         ] = []  # scope, start ns, end ns, rows or -1, failure
         self.steps: list[tuple[str, Step]] = []  # stage, step
-        self.captured: dict[str, Any] | None = {"hydrated": {}} if capturing else None
         self.stage = ""
+
+    def done(self, count: int) -> None:
+        """The current stage has ended with so many candidates."""
+        self.marks.append(perf_counter_ns())
+        self.counts.append(count)
 
 
 CURRENT: ContextVar[Run | None] = ContextVar("mixer_run", default=None)

@@ -52,7 +52,7 @@ class DebugOptions:
 _NO_DEBUG = DebugOptions()
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)  # a third faster to make
 class Request:
     """The circumstances of one request.
 
@@ -95,7 +95,7 @@ class Request:
         return int.from_bytes(digest, "big")
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Target:
     """Base of what a flow recommends for; subclass it and add what your stages need to know."""
 

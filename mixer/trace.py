@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -61,23 +60,15 @@ class Trace:
     Args:
         flow: name of the flow.
         request_id: id of the request.
-        marks: nanosecond timestamps: the begin, then the end of every stage that ran.
-        counts: candidates after every stage that ran.
-        run: the record that components and wrappers wrote.
-        batches: how many validation batches were checked.
+        run: the record of the request.
     """
 
-    __slots__ = ("__dict__", "batches", "counts", "flow", "marks", "request_id", "run")
+    __slots__ = ("flow", "request_id", "run")
 
-    def __init__(
-        self, flow: str, request_id: str, marks: Sequence[int], counts: Sequence[int], run: Run, batches: int
-    ) -> None:
+    def __init__(self, flow: str, request_id: str, run: Run) -> None:
         self.flow = flow
         self.request_id = request_id
-        self.marks = marks
-        self.counts = counts
         self.run = run
-        self.batches = batches
 
     @property
     def steps(self) -> Sequence[tuple[str, Step]]:
@@ -94,19 +85,24 @@ class Trace:
         """What the request depended on, if it was captured; see ``mixer.replay``."""
         return self.run.captured
 
-    @cached_property
+    @property
+    def marks(self) -> Sequence[int]:
+        """Nanosecond timestamps: the begin, then the end of every stage that ran."""
+        return self.run.marks
+
+    @property
     def stages(self) -> tuple[StageTrace, ...]:
         """Every stage that ran, in order."""
         begin = self.marks[0]
         rows: list[StageTrace] = []
         before = 0
-        for index, after in enumerate(self.counts):
+        for index, after in enumerate(self.run.counts):
             start, end = self.marks[index], self.marks[index + 1]
             rows.append(StageTrace(STAGES[index], before, after, (start - begin) / 1e6, (end - start) / 1e6))
             before = after
         return tuple(rows)
 
-    @cached_property
+    @property
     def components(self) -> tuple[ComponentTrace, ...]:
         """Every observed component, in order of completion."""
         begin = self.marks[0]
@@ -140,7 +136,7 @@ class Trace:
             "ms": round(self.ms, 4),
             "stages": [stage.to_json() for stage in self.stages],
             "components": [attrs.asdict(component) for component in self.components],
-            "validation_batches": self.batches,
+            "validation_batches": self.run.batches,
             "degraded": [str(degradation) for degradation in self.degradations],
         }
         if stories:
