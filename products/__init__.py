@@ -1,0 +1,1 @@
+"""Products: flows, their parameters and their command lines."""

@@ -1,0 +1,49 @@
+"""The options of a product's command line, declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import attrs
+import typer
+
+TOP = "top"
+"""As ``--explain``: the first result."""
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", "-d", help="Last.fm (HetRec 2011) or Higgs: a directory, archive or file as published."),
+]
+UserOption = Annotated[int | None, typer.Option("--user", "-u", help="Whom for; a busy user unless given.")]
+LimitOption = Annotated[int | None, typer.Option("--limit", "-n", help="How many results.")]
+ExplainOption = Annotated[
+    str | None,
+    typer.Option("--explain", "-e", metavar="[ID]", help="Tell the story of a candidate, shown or not; of the first by default."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+SeedOption = Annotated[int, typer.Option("--seed", "-s", help="Seed of the world and of every random choice.")]
+WorldOption = Annotated[str, typer.Option("--world", help="Size of the embedded world: tiny, small or medium.")]
+StagesOption = Annotated[bool, typer.Option("--stages", help="Print the stages of the flow as a table, and exit.")]
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """What was asked for."""
+
+    data: Path | None
+    user: int | None
+    limit: int | None
+    explain: str | None
+    as_json: bool
+    seed: int
+    world: str
+    stages: bool
+
+    def check(self) -> None:
+        """Raise ValueError for the first option that makes no sense, with what was expected and what came."""
+        for name, value in (("--limit", self.limit), ("--seed", self.seed)):
+            if value is not None and value < 0:
+                raise ValueError(f"{name}: expected 0 or more, got {value}")
+        if self.explain not in (None, TOP) and not (self.explain or "").isdecimal():
+            raise ValueError(f"--explain: expected the id of a candidate, got {self.explain!r}")

@@ -1,0 +1,42 @@
+"""The stages of a flow as a table, so that a README cannot fall behind the code."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+from mixer import RecommendationFlow
+from mixer.component import Component
+from mixer.trace import STAGES
+
+BEGIN, END = "<!-- stages: begin -->", "<!-- stages: end -->"
+
+
+def stage_table(flow: RecommendationFlow[Any, Any]) -> str:
+    """Markdown: each stage with its components and what they do."""
+    components = list(flow.components())
+    lines = ["| stage | component | what it does |", "|---|---|---|"]
+    for stage in (*STAGES, "side_effects"):
+        mine = [one for name, held in components if name == stage for one in _leaves(held)]
+        lines += [f"| {stage} | `{one.name}` | {_summary(one)} |" for one in mine]
+    return "\n".join(lines)
+
+
+def _leaves(component: Component) -> Iterator[Component]:
+    children = list(component.children())
+    if not children or not type(component).__name__.startswith("_"):
+        if type(component).__name__ == "SourceRegistry":
+            for child in children:
+                yield from _leaves(child)
+            return
+        yield component
+        return
+    for child in children:
+        yield from _leaves(child)
+
+
+def _summary(component: Component) -> str:
+    documented = getattr(component, "function", component)
+    text = inspect.getdoc(documented if inspect.isfunction(documented) else type(documented)) or ""
+    return " ".join(text.split("\n\n")[0].split()).replace("|", "\\|")

@@ -1,0 +1,1 @@
+"""Follow recommendations: accounts that a viewer might want to follow."""

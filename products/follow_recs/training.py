@@ -1,0 +1,150 @@
+"""Train the ranker of follow recommendations on whom viewers followed next.
+
+Where follows are dated, what came after a cut-off is to be predicted from what came before. Where they are not, or all
+came before anybody showed an interest, a random share of them is hidden and to be found again. Either way the flow itself, up to the ranker, computes what the
+ranker learns from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from components.models.logistic import LogisticModel
+from components.rankers.training import Examples, fit
+from components.stores.graph import Graph
+from components.stores.stores import FOLLOW, INTEREST, Stores, mask_of
+from components.stores.types import Account, Viewer
+from mixer import CandidatePredicate, Request, ResultsConfig, SideEffect, Transform
+from mixer.candidate_predicates import KeepAll
+from mixer.params import Params
+from mixer.rankers import KeepOrder
+from mixer.transforms import Identity
+from products.follow_recs.flow import FollowRecs
+from products.follow_recs.params import RANK_CAP
+
+INPUTS = (
+    Account.connectors,
+    Account.shared_interests,
+    Account.followers,
+    Account.followings,
+    Account.follows_viewer,
+    Account.friends_of_friends_score,
+    Account.mutual_interest_score,
+    Account.popular_score,
+)
+"""What the ranker looks at."""
+
+
+@attrs.frozen
+class Training:
+    """How to train.
+
+    Args:
+        requests: how many viewers to learn from.
+        negatives: accounts that they did not follow, taken from each.
+        known: share of dated follows that only serve as history; of undated ones, that are not hidden.
+        cut_off: share of dated follows before the moment after which nothing is learned.
+        seed: of every random choice.
+    """
+
+    requests: int = 600
+    negatives: int = 40
+    known: float = 0.7
+    cut_off: float = 0.9
+    seed: int = 0
+
+
+@attrs.frozen
+class Past:
+    """What was known, and what came next.
+
+    Args:
+        stores: as they were.
+        now_ms: the moment of the training requests.
+        next: whom users followed then.
+    """
+
+    stores: Stores
+    now_ms: int
+    next: Graph
+
+
+class _Collector(FollowRecs):
+    """The flow up to the ranker."""
+
+    def validate_candidates(self) -> CandidatePredicate[Viewer, Account]:
+        return KeepAll()
+
+    def results_config(self, target: Viewer) -> ResultsConfig:
+        return ResultsConfig(target.request.params[RANK_CAP])
+
+    def transform_results(self) -> Transform[Viewer, Account]:
+        return Identity()
+
+    def side_effects(self) -> tuple[SideEffect[Viewer, Account], ...]:
+        return ()
+
+
+async def train(
+    stores: Stores,
+    params: Params,
+    training: Training = Training(),
+    track: Callable[[Iterable[int]], Iterable[int]] = iter,
+) -> LogisticModel:
+    """Learn the probability that a viewer follows an account.
+
+    Args:
+        stores: everything; what is after the cut-off is not looked at.
+        params: caps of the flow.
+        training: how much, and the seed.
+        track: shows progress over an iterable.
+
+    Raises:
+        ValueError: too little happened to learn from.
+    """
+    rng = np.random.default_rng([training.seed, 2])
+    past = past_of(stores, training, rng)
+    everybody = np.arange(len(stores.users))
+    able = np.flatnonzero((past.next.degrees(everybody) > 0) & (past.stores.follows.degrees(everybody, past.now_ms) > 0))
+    viewers = rng.choice(able, min(training.requests, len(able)), replace=False)
+    return fit([part async for part in _examples(past, params, training, track(viewers.tolist()), rng)], INPUTS)
+
+
+def past_of(stores: Stores, training: Training, rng: np.random.Generator) -> Past:
+    """The stores as they were before what is to be learned."""
+    follows = stores.follows
+    if not follows.edges:
+        raise ValueError("expected follows, or interactions, to learn from, got none")
+    now_ms, until_ms = np.quantile(follows.time_ms, [training.known, training.cut_off]).astype(np.int64).tolist()
+    interests = stores.interests
+    if follows.time_ms.min() < now_ms < until_ms and (not interests.edges or interests.time_ms.min() < now_ms):
+        return Past(stores, now_ms, _part(follows, (follows.time_ms >= now_ms) & (follows.time_ms < until_ms)))
+    # A friendship is one fact, whichever way round it is written: both directions are hidden together.
+    low, high = np.minimum(follows.sources, follows.ends), np.maximum(follows.sources, follows.ends)
+    _, pair = np.unique(low * len(follows) + high, return_inverse=True)
+    hidden = (rng.random(int(pair.max()) + 1) >= training.known)[pair]
+    graphs = {**stores.graphs, FOLLOW: _part(follows, ~hidden)}
+    if stores.interests is follows:
+        graphs[INTEREST] = graphs[FOLLOW]
+    return Past(attrs.evolve(stores, graphs=graphs), stores.now_ms, _part(follows, hidden))
+
+
+def _part(graph: Graph, edges: NDArray[np.bool_]) -> Graph:
+    shape = (len(graph), graph.columns)
+    return Graph.build(graph.sources[edges], graph.ends[edges], graph.time_ms[edges], shape=shape)
+
+
+async def _examples(
+    past: Past, params: Params, training: Training, viewers: Iterable[int], rng: np.random.Generator
+) -> AsyncIterator[Examples]:
+    flow = _Collector(past.stores, KeepOrder())
+    users = past.stores.users
+    for row in viewers:
+        request = Request(id="training", now_ms=past.now_ms, seed=training.seed, params=params)
+        result = await flow.process(Viewer(int(users.ids[row]), request=request))
+        acted = mask_of(past.next.of(row), len(users))[result.candidates[Account.row]]
+        yield Examples.sampled(result.candidates, INPUTS, acted, training.negatives, rng)

@@ -1,0 +1,138 @@
+"""Train For You's ranker on what viewers did next, as the flow would have seen it then.
+
+A training request is the flow itself, up to the ranker, at a moment in the past. Stores answer as of that moment, so
+what the ranker learns from is computed by the same code from the same facts as what it will rank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from components.models.logistic import LogisticModel
+from components.rankers.training import Examples, fit
+from components.stores.stores import Stores, mask_of
+from components.stores.types import Post, Viewer
+from mixer import CandidatePredicate, Request, ResultsConfig, SideEffect, Transform
+from mixer.candidate_predicates import KeepAll
+from mixer.params import Params
+from mixer.rankers import KeepOrder
+from mixer.transforms import Identity
+from products.for_you.flow import ForYou
+from products.for_you.params import MAX_AGE_H, RANK_CAP
+
+HOUR_MS = 3_600_000
+
+INPUTS = (
+    Post.in_network,
+    Post.author_affinity,
+    Post.topic_affinity,
+    Post.recent_engagements,
+    Post.followed_engagers,
+    Post.author_followers,
+    Post.age_h,
+    Post.same_language,
+    Post.has_media,
+    Post.is_reply,
+    Post.in_network_score,
+    Post.co_engagement_score,
+    Post.popular_score,
+)
+"""What the ranker looks at."""
+
+
+@attrs.frozen
+class Training:
+    """How to train.
+
+    Args:
+        requests: how many past requests to learn from.
+        negatives: candidates without engagement taken from each.
+        warm_up: share of all engagements that only serves as history.
+        cut_off: share of all engagements before the moment after which nothing is learned.
+        seed: of every random choice.
+    """
+
+    requests: int = 600
+    negatives: int = 40
+    warm_up: float = 0.3
+    cut_off: float = 0.9
+    seed: int = 0
+
+
+class _Collector(ForYou):
+    """The flow up to the ranker."""
+
+    def post_ranker_transform(self) -> Transform[Viewer, Post]:
+        return Identity()
+
+    def validate_candidates(self) -> CandidatePredicate[Viewer, Post]:
+        return KeepAll()
+
+    def results_config(self, target: Viewer) -> ResultsConfig:
+        return ResultsConfig(target.request.params[RANK_CAP])
+
+    def transform_results(self) -> Transform[Viewer, Post]:
+        return Identity()
+
+    def side_effects(self) -> tuple[SideEffect[Viewer, Post], ...]:
+        return ()
+
+
+async def train(
+    stores: Stores,
+    params: Params,
+    training: Training = Training(),
+    track: Callable[[Iterable[int]], Iterable[int]] = iter,
+) -> LogisticModel:
+    """Learn the probability that a viewer engages with a post within half the age limit.
+
+    Args:
+        stores: everything; what is after the cut-off is not looked at.
+        params: caps and limits of the flow.
+        training: how much, and the seed.
+        track: shows progress over an iterable.
+
+    Raises:
+        ValueError: too little happened to learn from.
+    """
+    rng = np.random.default_rng([training.seed, 1])
+    moments, until_ms = _moments(stores, training, rng)
+    parts = [
+        part
+        async for part in _examples(stores, params, training, track(moments.tolist()), until_ms, rng)
+    ]
+    return fit(parts, INPUTS)
+
+
+async def _examples(
+    stores: Stores,
+    params: Params,
+    training: Training,
+    moments: Iterable[int],
+    until_ms: int,
+    rng: np.random.Generator,
+) -> AsyncIterator[Examples]:
+    flow, engagements = _Collector(stores, KeepOrder()), stores.engagements
+    horizon_ms = int(params[MAX_AGE_H] * HOUR_MS / 2)
+    for moment in moments:
+        row, now_ms = int(engagements.sources[moment]), int(engagements.time_ms[moment])
+        request = Request(id="training", now_ms=now_ms, seed=training.seed, params=params)
+        result = await flow.process(Viewer(int(stores.users.ids[row]), request=request))
+        future = engagements.of(row, min(now_ms + horizon_ms, until_ms))[len(engagements.of(row, now_ms)) :]
+        acted = mask_of(future, len(stores.posts))[result.candidates[Post.row]]
+        yield Examples.sampled(result.candidates, INPUTS, acted, training.negatives, rng)
+
+
+def _moments(stores: Stores, training: Training, rng: np.random.Generator) -> tuple[NDArray[np.int64], int]:
+    """Engagements just before which a viewer is asked, and the moment after which nothing is learned."""
+    in_time = np.argsort(stores.engagements.time_ms, kind="stable")
+    start, stop = (int(share * len(in_time)) for share in (training.warm_up, training.cut_off))
+    usable = in_time[start:stop]
+    if not len(usable):
+        raise ValueError(f"expected engagements to learn from, got {len(in_time)} altogether")
+    until_ms = int(stores.engagements.time_ms[in_time[stop]])
+    return rng.choice(usable, min(training.requests, len(usable)), replace=False), until_ms
