@@ -17,9 +17,9 @@ import tracemalloc
 import anyio
 import attrs
 import numpy as np
-from benchmarks.machine import describe, emit
 
 import mixer as m
+from benchmarks.machine import describe, emit
 
 SIZES = (150, 1_500, 15_000, 150_000)
 DIMENSIONS = 64

@@ -7,17 +7,17 @@ import os
 import platform
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 
 def describe(*packages: str) -> dict[str, Any]:
     """Processor, cores, load, interpreter and package versions."""
     model = platform.processor() or platform.machine()
-    if os.path.exists("/proc/cpuinfo"):
-        with open("/proc/cpuinfo") as lines:
-            model = next(
-                (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), model
-            )
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        model = names[0].split(":", 1)[1].strip() if names else model
     return {
         "processor": model,
         "cores": os.cpu_count(),

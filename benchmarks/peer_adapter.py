@@ -80,9 +80,9 @@ def batch_of(corpus: Any, rows: Any) -> m.Candidates[Post]:
     )
 
 
-@m.candidate_predicate(reason="sensitive")
-def not_sensitive(target: Query, posts: m.Candidates[Post]) -> Any:
-    return ~posts[Post.sensitive]
+class NotSensitive(m.CandidatePredicate[Query, Post]):
+    def check(self, target: Query, candidates: m.Candidates[Post]) -> m.Verdicts:
+        return m.Verdicts.keep_where(~candidates[Post.sensitive], "sensitive")
 
 
 @attrs.frozen
@@ -96,9 +96,11 @@ class DotProduct(m.Ranker[Query, Post]):
         return posts.with_columns({Post.score: score}).sort(Post.score)
 
 
-@m.transform(traits=m.Trait.DROPS)
-def one_an_author(target: Query, posts: m.Candidates[Post]) -> m.Candidates[Post]:
-    return posts.unique_by(Post.author_id)
+class OneAnAuthor(m.Transform[Query, Post]):
+    traits = m.Trait.DROPS
+
+    def transform(self, target: Query, candidates: m.Candidates[Post]) -> m.Candidates[Post]:
+        return candidates.unique_by(Post.author_id)
 
 
 class PeerFlow(m.RecommendationFlow[Query, Post]):
@@ -112,13 +114,13 @@ class PeerFlow(m.RecommendationFlow[Query, Post]):
         return self.sources
 
     def pre_ranker_filter(self) -> m.CandidatePredicate[Query, Post]:
-        return not_sensitive
+        return NotSensitive()
 
     def select_ranker(self, target: Query) -> m.Ranker[Query, Post]:
         return self.ranker
 
     def post_ranker_transform(self) -> m.Transform[Query, Post]:
-        return one_an_author
+        return OneAnAuthor()
 
     def results_config(self, target: Query) -> m.ResultsConfig:
         return _TAKE_50
@@ -129,52 +131,61 @@ _ONE = m.Candidates(Post, {Post.id: [1]})
 _KEEP_ONE = m.Verdicts.keep_all(1)
 
 
+class AllEligible(m.Predicate[Query]):
+    def check(self, target: Query) -> m.PredicateResult:
+        return m.PredicateResult.VALID
+
+
+class FindsOne(m.CandidateSource[Query, Post]):
+    def fetch(self, target: Query) -> m.Candidates[Post]:
+        return _ONE
+
+
+class KeepsOne(m.CandidatePredicate[Query, Post]):
+    def check(self, target: Query, candidates: m.Candidates[Post]) -> m.Verdicts:
+        return _KEEP_ONE
+
+
+class SameOrder(m.Ranker[Query, Post]):
+    def rank(self, target: Query, candidates: m.Candidates[Post]) -> m.Candidates[Post]:
+        return candidates
+
+
+class Same(m.Transform[Query, Post]):
+    def transform(self, target: Query, candidates: m.Candidates[Post]) -> m.Candidates[Post]:
+        return candidates
+
+
 class NullFlow(m.RecommendationFlow[Query, Post]):
     """Seven stages that do nothing, each a real component."""
 
     def __init__(self) -> None:
-        self.sources = [m.candidate_source(_found)]
-        self.ranker = m.ranker(_same)
+        self.sources = [FindsOne()]
+        self.ranker = SameOrder()
 
     def target_eligibility(self) -> m.Predicate[Query]:
-        return m.predicate()(_eligible)
+        return AllEligible()
 
     def candidate_sources(self, target: Query) -> list[m.CandidateSource[Query, Post]]:
         return self.sources
 
     def pre_ranker_filter(self) -> m.CandidatePredicate[Query, Post]:
-        return m.candidate_predicate(reason="none")(_keep)
+        return KeepsOne()
 
     def select_ranker(self, target: Query) -> m.Ranker[Query, Post]:
         return self.ranker
 
     def post_ranker_transform(self) -> m.Transform[Query, Post]:
-        return m.transform(traits=m.Trait.ANNOTATES)(_same)
+        return Same()
 
     def validate_candidates(self) -> m.CandidatePredicate[Query, Post]:
-        return m.candidate_predicate(reason="none")(_keep)
+        return KeepsOne()
 
     def transform_results(self) -> m.Transform[Query, Post]:
-        return m.transform(traits=m.Trait.ANNOTATES)(_same)
+        return Same()
 
     def results_config(self, target: Query) -> m.ResultsConfig:
         return _TAKE_50
-
-
-def _eligible(target: Query) -> bool:
-    return True
-
-
-def _found(target: Query) -> m.Candidates[Post]:
-    return _ONE
-
-
-def _keep(target: Query, posts: m.Candidates[Post]) -> m.Verdicts:
-    return _KEEP_ONE
-
-
-def _same(target: Query, posts: m.Candidates[Post]) -> m.Candidates[Post]:
-    return posts
 
 
 def render(posts: m.Candidates[Post]) -> list[dict[str, object]]:
