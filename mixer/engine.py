@@ -20,7 +20,7 @@ from mixer.filter_take import Taken, batch_filter_take, check_length
 from mixer.hydrators import Hydrator, hydrate_layers
 from mixer.provenance import Provenance
 from mixer.result import Outcome, RecommendationResult
-from mixer.run import CURRENT, Cause, FilterSummary, Run, degrade, note
+from mixer.run import CURRENT, Cause, FilterSummary, Run, degrade, note, settle
 from mixer.target import Target
 from mixer.trace import STAGES, Trace
 from mixer.transforms import Trait, Transform, check_traits
@@ -236,8 +236,8 @@ class Execution(Generic[T, C]):
             check_traits(component.name, component.traits, before, after)
         if after.provenance is None and len(after):
             raise ContractError(component.name, "rows derived from the batch it was given", "rows built anew")
-        if self.run.tracing and len(self.run.steps) == steps:
-            note(component.name, before, after)
+        if self.run.tracing:
+            settle(component.name, steps, before, after)
         return after
 
     async def take(self, predicate: CandidatePredicate[T, C], batch: Candidates[C]) -> Candidates[C]:

@@ -13,7 +13,7 @@ import attrs
 from mixer.columns import Candidate
 from mixer.component import Component, MaybeAwaitable, function_name, resolved
 from mixer.concurrency import Failure, attempt
-from mixer.run import note, observing
+from mixer.run import observing, settle, steps_so_far
 from mixer.transforms import Trait, Transform
 
 if TYPE_CHECKING:
@@ -92,10 +92,12 @@ class _Then(Ranker[T, C]):
         return self.first.traits | self.second.traits
 
     async def rank(self, target: T, candidates: Candidates[C]) -> Candidates[C]:
+        steps = steps_so_far()
         between = await resolved(self.first.rank(target, candidates))
-        note(self.first.name, candidates, between)
+        settle(self.first.name, steps, candidates, between)
+        steps = steps_so_far()
         after = await resolved(self.second.rank(target, between))
-        note(self.second.name, between, after)
+        settle(self.second.name, steps, between, after)
         return after
 
 
@@ -113,9 +115,13 @@ class _Chain(Ranker[T, C]):
         return self.transform.traits | self.ranker.traits
 
     async def rank(self, target: T, candidates: Candidates[C]) -> Candidates[C]:
+        steps = steps_so_far()
         prepared = await resolved(self.transform.transform(target, candidates))
-        note(self.transform.name, candidates, prepared)
-        return await resolved(self.ranker.rank(target, prepared))
+        settle(self.transform.name, steps, candidates, prepared)
+        steps = steps_so_far()
+        after = await resolved(self.ranker.rank(target, prepared))
+        settle(self.ranker.name, steps, prepared, after)
+        return after
 
 
 @attrs.frozen

@@ -147,6 +147,23 @@ def note(
         run.steps.append((run.stage, Step(component, before, after, verdicts, terms)))
 
 
+def steps_so_far() -> int:
+    """How many steps the ledger has; pass it to :func:`settle`."""
+    run = CURRENT.get()
+    return len(run.steps) if run is not None and run.tracing else 0
+
+
+def settle(component: str, since: int, before: Candidates[Any], after: Candidates[Any]) -> None:
+    """Note what a component did, except for what it has noted itself since the ledger had ``since`` steps."""
+    run = CURRENT.get()
+    if run is None or not run.tracing:
+        return
+    if len(run.steps) > since:
+        before = run.steps[-1][1].after
+    if before is not after or len(run.steps) == since:
+        run.steps.append((run.stage, Step(component, before, after)))
+
+
 def capture_hydrated(component: str, columns: Mapping[Any, object]) -> None:
     """Keep what a hydrator fetched, if the request is captured."""
     run = CURRENT.get()

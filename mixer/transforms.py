@@ -10,7 +10,7 @@ import attrs
 from mixer.columns import Candidate
 from mixer.component import Component, MaybeAwaitable, function_name, resolved
 from mixer.errors import ContractError
-from mixer.run import note, observing
+from mixer.run import observing, settle, steps_so_far
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,10 +81,12 @@ class _Then(Transform[T, C]):
         return self.first.traits | self.second.traits
 
     async def transform(self, target: T, candidates: Candidates[C]) -> Candidates[C]:
+        steps = steps_so_far()
         between = await resolved(self.first.transform(target, candidates))
-        note(self.first.name, candidates, between)
+        settle(self.first.name, steps, candidates, between)
+        steps = steps_so_far()
         after = await resolved(self.second.transform(target, between))
-        note(self.second.name, between, after)
+        settle(self.second.name, steps, between, after)
         return after
 
 
