@@ -22,7 +22,12 @@ class Connections(Hydrator[Viewer, Account]):
     stores: Stores = attrs.field(repr=False)
     latest: int = 500
     reads: ClassVar[Any] = (Account.row,)
-    writes: ClassVar[Any] = (Account.connectors, Account.followers, Account.followings, Account.follows_viewer)
+    writes: ClassVar[Any] = (
+        Account.connectors,
+        Account.followers,
+        Account.followings,
+        Account.follows_viewer,
+    )
 
     def hydrate(self, viewer: Viewer, accounts: Candidates[Account]) -> Columns:
         rows, history, follows = accounts[Account.row], viewer.history, self.stores.follows
@@ -31,8 +36,8 @@ class Connections(Hydrator[Viewer, Account]):
         fans = mask_of(follows.reverse.of(history.row, history.now_ms), len(self.stores.users))
         return {
             Account.connectors: connectors[rows].astype(np.int32),
-            Account.followers: np.log1p(follows.reverse.degrees(rows, history.now_ms)).astype(np.float32),
-            Account.followings: np.log1p(follows.degrees(rows, history.now_ms)).astype(np.float32),
+            Account.followers: follows.reverse.degrees(rows, history.now_ms).astype(np.float32),
+            Account.followings: follows.degrees(rows, history.now_ms).astype(np.float32),
             Account.follows_viewer: fans[rows].astype(np.float32),
         }
 

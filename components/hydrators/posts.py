@@ -32,7 +32,7 @@ class NetworkStatus(Hydrator[Viewer, Post]):
         followers = self.stores.follows.reverse.degrees(authors, history.now_ms)
         return {
             Post.in_network: history.follow_mask[authors],
-            Post.author_followers: np.log1p(followers).astype(np.float32),
+            Post.author_followers: followers.astype(np.float32),
         }
 
 
@@ -49,7 +49,7 @@ class Affinity(Hydrator[Viewer, Post]):
         by_author = np.bincount(store.author[engaged], minlength=len(self.stores.users))
         languages = self._counts("language", engaged)
         return {
-            Post.author_affinity: np.log1p(by_author[posts[Post.author_row]]).astype(np.float32),
+            Post.author_affinity: by_author[posts[Post.author_row]].astype(np.float32),
             Post.topic_affinity: self._share("topic", rows, self._counts("topic", engaged)),
             Post.same_language: (self._share("language", rows, languages) > 0).astype(np.float32),
         }
@@ -84,7 +84,7 @@ class Popularity(Hydrator[Viewer, Post]):
         at, _ = engagements.expand(history.follows, before_ms=history.now_ms, latest=self.latest)
         followed = np.bincount(engagements.ends[at], minlength=len(self.stores.posts))
         return {
-            Post.recent_engagements: np.log1p(recent).astype(np.float32),
+            Post.recent_engagements: recent.astype(np.float32),
             Post.followed_engagers: followed[rows].astype(np.int32),
         }
 
@@ -95,13 +95,13 @@ class PostTraits(Hydrator[Viewer, Post]):
 
     stores: Stores = attrs.field(repr=False)
     reads: ClassVar[Any] = (Post.row, Post.created_ms)
-    writes: ClassVar[Any] = (Post.age, Post.has_media, Post.is_reply)
+    writes: ClassVar[Any] = (Post.age_h, Post.has_media, Post.is_reply)
 
     def hydrate(self, viewer: Viewer, posts: Candidates[Post]) -> Columns:
         rows, store = posts[Post.row], self.stores.posts
         age_h = (viewer.history.now_ms - posts[Post.created_ms]) / HOUR_MS
         return {
-            Post.age: np.log1p(np.maximum(age_h, 0.0)).astype(np.float32),
+            Post.age_h: np.maximum(age_h, 0.0).astype(np.float32),
             Post.has_media: (store.number("media", 0)[rows] > 0).astype(np.float32),
             Post.is_reply: (store.number("reply_to", -1)[rows] >= 0).astype(np.float32),
         }

@@ -35,7 +35,7 @@ class NotIn(CandidatePredicate[Viewer, Any]):
     Cost: one gather.
     """
 
-    key: Column[np.int64, int]
+    key: Column[Any, Any]
     mask: Callable[[Any], NDArray[np.bool_]] = attrs.field(repr=False)
     reason: str
 
@@ -51,8 +51,12 @@ class NotIn(CandidatePredicate[Viewer, Any]):
 class NotSelf(CandidatePredicate[Viewer, Any]):
     """Keeps candidates that are not the viewer, or not by the viewer."""
 
-    key: Column[np.int64, int]
+    key: Column[Any, Any]
     reason: str = "own"
+
+    @property
+    def name(self) -> str:
+        return f"not_{self.reason}"
 
     def check(self, viewer: Viewer, candidates: Candidates[Any]) -> Verdicts:
         return Verdicts.keep_where(candidates[self.key] != viewer.history.row, self.reason)

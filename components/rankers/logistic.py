@@ -18,7 +18,7 @@ class LogisticRanker(Ranker[Any, Any]):
 
     Args:
         model: trained on the columns of ``inputs``, in their order.
-        inputs: feature columns; NaN counts as the feature's mean.
+        inputs: feature columns; they enter as ``log1p``, NaN as the mean.
         score: the column to write.
 
     Raises:
@@ -27,12 +27,14 @@ class LogisticRanker(Ranker[Any, Any]):
 
     model: LogisticModel = attrs.field(repr=False)
     inputs: tuple[Column[Any, Any], ...]
-    score: Column[np.float32, float]
+    score: Column[Any, Any]
 
     def __attrs_post_init__(self) -> None:
         names = tuple(key.name for key in self.inputs)
         if names != self.model.feature_names:
-            raise ValueError(f"logistic ranker: expected a model of {names}, got one of {self.model.feature_names}")
+            raise ValueError(
+                f"logistic ranker: expected a model of {names}, got one of {self.model.feature_names}"
+            )
 
     def rank(self, target: object, candidates: Candidates[Any]) -> Candidates[Any]:
         features = feature_matrix(candidates, self.inputs)
@@ -46,8 +48,12 @@ class LogisticRanker(Ranker[Any, Any]):
 
 
 def feature_matrix(candidates: Candidates[Any], inputs: tuple[Column[Any, Any], ...]) -> NDArray[np.float64]:
-    """``(n, f)`` the columns side by side."""
+    """``(n, f)`` the logarithm of one plus each column, none of which may be negative.
+
+    Counts and scores of sources span orders of magnitude; an active viewer must not push a linear model off the
+    range it was trained on.
+    """
     matrix = np.empty((len(candidates), len(inputs)))
     for index, key in enumerate(inputs):
         matrix[:, index] = candidates[key]
-    return matrix
+    return np.log1p(matrix, out=matrix)

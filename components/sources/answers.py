@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def best(scores: NDArray[np.floating | np.integer], count: int) -> NDArray[np.int64]:
+def best(scores: NDArray[Any], count: int) -> NDArray[np.int64]:
     """Positions of the ``count`` highest scores above 0, best first, ties in order of position."""
     positive = np.flatnonzero(scores > 0)
     if 0 < count < len(positive):
@@ -24,7 +24,7 @@ def best(scores: NDArray[np.floating | np.integer], count: int) -> NDArray[np.in
     return positive[np.argsort(-scores[positive], kind="stable")][:count]
 
 
-def posts_at(stores: Stores, rows: NDArray[np.integer], scores: NDArray[np.floating]) -> Candidates[Post]:
+def posts_at(stores: Stores, rows: NDArray[np.integer], scores: NDArray[Any]) -> Candidates[Post]:
     """Posts by row, with what the source thinks of them."""
     posts = stores.posts
     author_rows = posts.author[rows].astype(np.int64)
@@ -41,7 +41,7 @@ def posts_at(stores: Stores, rows: NDArray[np.integer], scores: NDArray[np.float
     )
 
 
-def accounts_at(stores: Stores, scores: NDArray[np.floating], count: int) -> Candidates[Account]:
+def accounts_at(stores: Stores, scores: NDArray[Any], count: int) -> Candidates[Account]:
     """The ``count`` accounts with the highest scores above 0, given one score a user."""
     rows = best(scores, count)
     return Candidates(

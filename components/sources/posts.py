@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -72,7 +72,7 @@ class CoEngagement(CandidateSource[Viewer, Post]):
         chosen = best(votes, setting(viewer, self.cap))
         return posts_at(self.stores, chosen, votes[chosen])
 
-    def _neighbours(self, viewer: Viewer) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def _neighbours(self, viewer: Viewer) -> tuple[NDArray[np.int64], NDArray[Any]]:
         history, engagers = viewer.history, self.stores.engagements.reverse
         seeds = history.engaged[-self.seeds :]
         at, seed = engagers.expand(seeds, before_ms=history.now_ms, latest=self.seeds)

@@ -40,7 +40,9 @@ def stores_of(data: Dataset) -> Stores:
 def _posts(data: Dataset, users: IdIndex) -> PostStore:
     table = data.posts
     traits = {name: table[name] for name in ("topic", "entity_id", "language", "media", "reply_to")}
-    return PostStore.build(users, table["post_id"], table["author_id"], table["created_ms"], table["text"], **traits)
+    return PostStore.build(
+        users, table["post_id"], table["author_id"], table["created_ms"], table["text"], **traits
+    )
 
 
 def _follows(data: Dataset, users: IdIndex) -> Graph:

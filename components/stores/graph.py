@@ -45,7 +45,9 @@ class Graph:
     ) -> Graph:
         """A graph of the given edges, of which those with a negative row or column (unknown) are left out."""
         sources, ends = np.asarray(source, dtype=np.int64), np.asarray(end, dtype=np.int64)
-        times = np.zeros(len(sources), dtype=np.int64) if time_ms is None else np.asarray(time_ms, dtype=np.int64)
+        times = (
+            np.zeros(len(sources), dtype=np.int64) if time_ms is None else np.asarray(time_ms, dtype=np.int64)
+        )
         known = (sources >= 0) & (ends >= 0)
         sources, ends, times = sources[known], ends[known], times[known]
         order = np.lexsort((times, sources))
@@ -75,7 +77,9 @@ class Graph:
         """The earliest edge of every pair."""
         keys = self.sources * self.columns + self.ends
         first = np.sort(np.unique(keys, return_index=True)[1])
-        return Graph.build(self.sources[first], self.ends[first], self.time_ms[first], shape=(len(self), self.columns))
+        return Graph.build(
+            self.sources[first], self.ends[first], self.time_ms[first], shape=(len(self), self.columns)
+        )
 
     @cached_property
     def _clock(self) -> tuple[int, int, NDArray[np.int64]]:
@@ -141,7 +145,9 @@ class Graph:
         return flattened(starts, stops)
 
 
-def flattened(starts: NDArray[np.int64], stops: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def flattened(
+    starts: NDArray[np.int64], stops: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """All positions in many half-open spans, span after span, and the span that each belongs to.
 
     >>> flattened(np.array([5, 0]), np.array([7, 1]))

@@ -26,7 +26,9 @@ class ImpressionStore:
     Source: home-mixer's impression store: 2 days, 5,000 a viewer.
     """
 
-    def __init__(self, *, ttl_s: float = 2 * 86_400.0, per_viewer: int = 5_000, viewers: int = 100_000) -> None:
+    def __init__(
+        self, *, ttl_s: float = 2 * 86_400.0, per_viewer: int = 5_000, viewers: int = 100_000
+    ) -> None:
         self.ttl_s = ttl_s
         self.per_viewer = per_viewer
         self.viewers = viewers

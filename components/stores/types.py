@@ -24,12 +24,14 @@ class Post(Candidate):
     created_ms = column(np.int64)
     in_network = column(np.bool_, default=False, doc="the viewer follows the author")
 
-    author_affinity = column(np.float32, default=np.nan, doc="log1p of the viewer's engagements with the author")
+    author_affinity = column(
+        np.float32, default=np.nan, doc="posts of the author that the viewer engaged with"
+    )
     topic_affinity = column(np.float32, default=np.nan, doc="share of the viewer's engagements on the topic")
-    recent_engagements = column(np.float32, default=np.nan, doc="log1p of engagements in the window before now")
+    recent_engagements = column(np.float32, default=np.nan, doc="engagements in the window before now")
     followed_engagers = column(np.int32, default=0, doc="how many whom the viewer follows engaged with it")
-    author_followers = column(np.float32, default=np.nan, doc="log1p of the author's followers")
-    age = column(np.float32, default=np.nan, doc="log1p of hours since it was posted")
+    author_followers = column(np.float32, default=np.nan, doc="followers of the author")
+    age_h = column(np.float32, default=np.nan, doc="hours since it was posted")
     same_language = column(np.float32, default=np.nan, doc="1 in a language the viewer engages with, else 0")
     has_media = column(np.float32, default=np.nan, doc="1 with media, else 0")
     is_reply = column(np.float32, default=np.nan, doc="1 for a reply, else 0")
@@ -39,7 +41,7 @@ class Post(Candidate):
     popular_score = column(np.float32, default=np.nan, doc="score of the source popular")
     score = column(np.float32, default=np.nan, doc="what the order is based on; NaN sorts last")
 
-    social_proof = column(object, default=None, doc="ids of up to a few engagers whom the viewer follows")
+    social_proof = column(np.object_, default=None, doc="ids of up to a few engagers whom the viewer follows")
     text = column(str, default="", doc="only for rows that are shown")
 
 
@@ -49,16 +51,18 @@ class Account(Candidate):
     row = column(np.int64, doc="row among users")
     connectors = column(np.int32, default=0, doc="how many whom the viewer follows follow it")
     shared_interests = column(np.int32, default=0, doc="how many things both engaged with, or both follow")
-    followers = column(np.float32, default=np.nan, doc="log1p of its followers")
-    followings = column(np.float32, default=np.nan, doc="log1p of how many it follows")
+    followers = column(np.float32, default=np.nan, doc="who follows it")
+    followings = column(np.float32, default=np.nan, doc="whom it follows")
     follows_viewer = column(np.float32, default=np.nan, doc="1 when it follows the viewer, else 0")
 
-    friends_of_friends_score = column(np.float32, default=np.nan, doc="score of the source friends_of_friends")
+    friends_of_friends_score = column(
+        np.float32, default=np.nan, doc="score of the source friends_of_friends"
+    )
     mutual_interest_score = column(np.float32, default=np.nan, doc="score of the source mutual_interest")
     popular_score = column(np.float32, default=np.nan, doc="score of the source popular")
     score = column(np.float32, default=np.nan, doc="what the order is based on; NaN sorts last")
 
-    social_proof = column(object, default=None, doc="ids of up to a few connectors")
+    social_proof = column(np.object_, default=None, doc="ids of up to a few connectors")
 
 
 @attrs.frozen
@@ -83,7 +87,9 @@ class Viewer(Target):
             ValueError: no flow has looked the viewer up.
         """
         if self.known is None:
-            raise ValueError(f"viewer {self.user_id}: expected a history; a flow looks it up in update_target")
+            raise ValueError(
+                f"viewer {self.user_id}: expected a history; a flow looks it up in update_target"
+            )
         return self.known
 
     def summary(self) -> Mapping[str, object]:

@@ -25,18 +25,20 @@ class AuthorDiversity(Transform[Any, Any]):
     Source: For You: decay 0.5, floor 0.25, so 1, .625, .4375, .34375, ...
     """
 
-    author: Column[np.int64, int]
-    score: Column[np.float32, float]
+    author: Column[Any, Any]
+    score: Column[Any, Any]
     decay: float | Param[float] = 0.5
     floor: float | Param[float] = 0.25
     traits = _RESCORES
 
-    def transform(self, target: Any, candidates: Candidates[Any]) -> Candidates[Any]:  # noqa: ANN401 - any Target
+    def transform(self, target: Any, candidates: Candidates[Any]) -> Candidates[Any]:
         ranked = candidates.sort(self.score)
         before = earlier_equal(ranked[self.author])
         floor = setting(target, self.floor)
         factor = (1.0 - floor) * setting(target, self.decay) ** before + floor
-        return ranked.with_columns({self.score: (ranked[self.score] * factor).astype(np.float32)}).sort(self.score)
+        return ranked.with_columns({self.score: (ranked[self.score] * factor).astype(np.float32)}).sort(
+            self.score
+        )
 
 
 @attrs.frozen
@@ -49,7 +51,7 @@ class OutOfNetworkDiscount(Transform[Any, Post]):
     factor: float | Param[float] = 0.75
     traits = _RESCORES
 
-    def transform(self, target: Any, candidates: Candidates[Post]) -> Candidates[Post]:  # noqa: ANN401 - any Target
+    def transform(self, target: Any, candidates: Candidates[Post]) -> Candidates[Post]:
         factor = np.where(candidates[Post.in_network], 1.0, setting(target, self.factor))
         scores = (candidates[Post.score] * factor).astype(np.float32)
         return candidates.with_columns({Post.score: scores}).sort(Post.score)

@@ -27,7 +27,7 @@ class FirstToRank(Transform[Any, Any]):
     least: float | Param[float] = 0.3
     traits = Trait.REORDERS | Trait.DROPS
 
-    def transform(self, target: Any, candidates: Candidates[Any]) -> Candidates[Any]:  # noqa: ANN401 - any Target
+    def transform(self, target: Any, candidates: Candidates[Any]) -> Candidates[Any]:
         share = max(target.request.quality_factor, setting(target, self.least))
         count = int(setting(target, self.count) * share)
         provenance = candidates.provenance
@@ -52,5 +52,9 @@ class SourceScores(Transform[Any, Any]):
         if provenance is None:
             return candidates
         scores, _ = provenance.matrix_of(candidates.handles)
-        found = {self.columns[name]: scores[:, at] for at, name in enumerate(provenance.names) if name in self.columns}
+        found = {
+            self.columns[name]: scores[:, at]
+            for at, name in enumerate(provenance.names)
+            if name in self.columns
+        }
         return candidates.with_columns(found)

@@ -32,7 +32,7 @@ class SocialProof(Transform[Viewer, Any]):
 
     stores: Stores = attrs.field(repr=False)
     behind: Graph = attrs.field(repr=False)
-    row: Column[np.int64, int]
+    row: Column[Any, Any]
     proof: Column[Any, Any]
     count: int = 3
 

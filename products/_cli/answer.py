@@ -26,7 +26,9 @@ def provenance_rows(candidates: Candidates[Any]) -> Iterator[Row]:
             yield {"source": found, "sources": list(provenance.names_of(handle))}
 
 
-def as_json(product: str, user: int, seed: int, result: RecommendationResult[Any], rows: Sequence[Row]) -> Row:
+def as_json(
+    product: str, user: int, seed: int, result: RecommendationResult[Any], rows: Sequence[Row]
+) -> Row:
     """The answer as plain values."""
     return {
         "product": product,
@@ -62,7 +64,9 @@ def _stages(answer: Row) -> Table:
         table.add_column(name, justify="right")
     for stage in answer["stages"]:
         table.add_row(stage["name"], str(stage["in"]), str(stage["out"]), f"{stage['ms']:.2f}")
-    table.add_row("all", "", str(len(answer["candidates"])), f"{sum(stage['ms'] for stage in answer['stages']):.2f}")
+    table.add_row(
+        "all", "", str(len(answer["candidates"])), f"{sum(stage['ms'] for stage in answer['stages']):.2f}"
+    )
     return table
 
 

@@ -128,7 +128,9 @@ async def trained(
 def _fingerprint(version: Iterable[object], stores: Stores) -> str:
     digest = blake2b(digest_size=10)
     for part in version:
-        source = Path(part.__file__ or "").read_bytes() if isinstance(part, ModuleType) else repr(part).encode()
+        source = (
+            Path(part.__file__ or "").read_bytes() if isinstance(part, ModuleType) else repr(part).encode()
+        )
         digest.update(source)
     arrays = [stores.users.ids, stores.posts.created_ms, stores.posts.author]
     for graph in stores.graphs.values():

@@ -12,7 +12,9 @@ from typer.main import get_command
 from products._cli.options import TOP
 
 FAILED = 2
-_UsageError: type[Exception] = next(one for one in typer.BadParameter.__mro__ if one.__name__ == "ClickException")
+_UsageError: type[Exception] = next(
+    one for one in typer.BadParameter.__mro__ if one.__name__ == "ClickException"
+)
 # Typer carries its own copy of click; its errors are found by way of the one that it exports.
 
 

@@ -13,18 +13,31 @@ TOP = "top"
 
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data", "-d", help="Last.fm (HetRec 2011) or Higgs: a directory, archive or file as published."),
+    typer.Option(
+        "--data", "-d", help="Last.fm (HetRec 2011) or Higgs: a directory, archive or file as published."
+    ),
 ]
 UserOption = Annotated[int | None, typer.Option("--user", "-u", help="Whom for; a busy user unless given.")]
 LimitOption = Annotated[int | None, typer.Option("--limit", "-n", help="How many results.")]
 ExplainOption = Annotated[
     str | None,
-    typer.Option("--explain", "-e", metavar="[ID]", help="Tell the story of a candidate, shown or not; of the first by default."),
+    typer.Option(
+        "--explain",
+        "-e",
+        metavar="[ID]",
+        help="Tell the story of a candidate, shown or not; of the first by default.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-SeedOption = Annotated[int, typer.Option("--seed", "-s", help="Seed of the world and of every random choice.")]
-WorldOption = Annotated[str, typer.Option("--world", help="Size of the embedded world: tiny, small or medium.")]
-StagesOption = Annotated[bool, typer.Option("--stages", help="Print the stages of the flow as a table, and exit.")]
+SeedOption = Annotated[
+    int, typer.Option("--seed", "-s", help="Seed of the world and of every random choice.")
+]
+WorldOption = Annotated[
+    str, typer.Option("--world", help="Size of the embedded world: tiny, small or medium.")
+]
+StagesOption = Annotated[
+    bool, typer.Option("--stages", help="Print the stages of the flow as a table, and exit.")
+]
 
 
 @attrs.frozen(kw_only=True)

@@ -38,7 +38,9 @@ def reason(loaded: Loaded, account: Account) -> str:
     acted = loaded.follows_are_interactions
     connectors = people(loaded.stores, account.social_proof, account.connectors)
     if connectors:
-        return f"{connectors} you interact with did so too" if acted else f"followed by {connectors} you follow"
+        return (
+            f"{connectors} you interact with did so too" if acted else f"followed by {connectors} you follow"
+        )
     if account.shared_interests:
         what = "account" if acted else "interest"
         return f"{account.shared_interests} {what}{'s' * (account.shared_interests > 1)} in common with you"
@@ -47,7 +49,9 @@ def reason(loaded: Loaded, account: Account) -> str:
 
 def table(user: int, shown: Sequence[Row]) -> Table:
     """The accounts for people."""
-    view = Table(title=f"Who to follow, user {user}", title_justify="left", box=None, pad_edge=False, expand=True)
+    view = Table(
+        title=f"Who to follow, user {user}", title_justify="left", box=None, pad_edge=False, expand=True
+    )
     view.add_column("#", justify="right", style="dim")
     view.add_column("id", justify="right", style="dim")
     view.add_column("account", no_wrap=True)

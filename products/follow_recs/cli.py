@@ -42,7 +42,14 @@ def follow_recs(
     serve(
         FOLLOW_RECS,
         Options(
-            data=data, user=user, limit=limit, explain=explain, as_json=as_json, seed=seed, world=world, stages=stages
+            data=data,
+            user=user,
+            limit=limit,
+            explain=explain,
+            as_json=as_json,
+            seed=seed,
+            world=world,
+            stages=stages,
         ),
     )
 

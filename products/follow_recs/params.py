@@ -6,7 +6,13 @@ from mixer.params import param
 
 RESULTS = param("follow_recs.results", 10, minimum=0, maximum=1_000, doc="Accounts in an answer.")
 BATCH = param("follow_recs.validation_batch", 12, minimum=1, maximum=1_000, doc="Accounts validated at once.")
-FRIENDS_CAP = param("follow_recs.friends_of_friends.cap", 300, minimum=0, maximum=5_000, doc="Friends of friends.")
-INTEREST_CAP = param("follow_recs.mutual_interest.cap", 300, minimum=0, maximum=5_000, doc="People of like interest.")
+FRIENDS_CAP = param(
+    "follow_recs.friends_of_friends.cap", 300, minimum=0, maximum=5_000, doc="Friends of friends."
+)
+INTEREST_CAP = param(
+    "follow_recs.mutual_interest.cap", 300, minimum=0, maximum=5_000, doc="People of like interest."
+)
 POPULAR_CAP = param("follow_recs.popular.cap", 100, minimum=0, maximum=5_000, doc="Popular accounts.")
-RANK_CAP = param("follow_recs.ranker.cap", 500, minimum=1, maximum=5_000, doc="Accounts ranked at full quality.")
+RANK_CAP = param(
+    "follow_recs.ranker.cap", 500, minimum=1, maximum=5_000, doc="Accounts ranked at full quality."
+)

@@ -109,9 +109,13 @@ async def train(
     rng = np.random.default_rng([training.seed, 2])
     past = past_of(stores, training, rng)
     everybody = np.arange(len(stores.users))
-    able = np.flatnonzero((past.next.degrees(everybody) > 0) & (past.stores.follows.degrees(everybody, past.now_ms) > 0))
+    able = np.flatnonzero(
+        (past.next.degrees(everybody) > 0) & (past.stores.follows.degrees(everybody, past.now_ms) > 0)
+    )
     viewers = rng.choice(able, min(training.requests, len(able)), replace=False)
-    return fit([part async for part in _examples(past, params, training, track(viewers.tolist()), rng)], INPUTS)
+    return fit(
+        [part async for part in _examples(past, params, training, track(viewers.tolist()), rng)], INPUTS
+    )
 
 
 def past_of(stores: Stores, training: Training, rng: np.random.Generator) -> Past:
@@ -119,10 +123,16 @@ def past_of(stores: Stores, training: Training, rng: np.random.Generator) -> Pas
     follows = stores.follows
     if not follows.edges:
         raise ValueError("expected follows, or interactions, to learn from, got none")
-    now_ms, until_ms = np.quantile(follows.time_ms, [training.known, training.cut_off]).astype(np.int64).tolist()
+    now_ms, until_ms = (
+        np.quantile(follows.time_ms, [training.known, training.cut_off]).astype(np.int64).tolist()
+    )
     interests = stores.interests
-    if follows.time_ms.min() < now_ms < until_ms and (not interests.edges or interests.time_ms.min() < now_ms):
-        return Past(stores, now_ms, _part(follows, (follows.time_ms >= now_ms) & (follows.time_ms < until_ms)))
+    if follows.time_ms.min() < now_ms < until_ms and (
+        not interests.edges or interests.time_ms.min() < now_ms
+    ):
+        return Past(
+            stores, now_ms, _part(follows, (follows.time_ms >= now_ms) & (follows.time_ms < until_ms))
+        )
     # A friendship is one fact, whichever way round it is written: both directions are hidden together.
     low, high = np.minimum(follows.sources, follows.ends), np.maximum(follows.sources, follows.ends)
     _, pair = np.unique(low * len(follows) + high, return_inverse=True)

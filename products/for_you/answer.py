@@ -17,7 +17,9 @@ from products._cli.data import Loaded
 def rows(loaded: Loaded, result: RecommendationResult[Any]) -> list[Row]:
     """A JSON object for each post."""
     origins = provenance_rows(result.candidates)
-    return [_row(loaded.stores, post, origin) for post, origin in zip(result.candidates, origins, strict=True)]
+    return [
+        _row(loaded.stores, post, origin) for post, origin in zip(result.candidates, origins, strict=True)
+    ]
 
 
 def _row(stores: Stores, post: Post, origin: Row) -> Row:

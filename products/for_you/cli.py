@@ -42,7 +42,14 @@ def for_you(
     serve(
         FOR_YOU,
         Options(
-            data=data, user=user, limit=limit, explain=explain, as_json=as_json, seed=seed, world=world, stages=stages
+            data=data,
+            user=user,
+            limit=limit,
+            explain=explain,
+            as_json=as_json,
+            seed=seed,
+            world=world,
+            stages=stages,
         ),
     )
 

@@ -52,7 +52,9 @@ class ForYou(RecommendationFlow[Viewer, Post]):
 
     label = "for_you"
 
-    def __init__(self, stores: Stores, ranker: Ranker[Viewer, Post], impressions: ImpressionStore | None = None) -> None:
+    def __init__(
+        self, stores: Stores, ranker: Ranker[Viewer, Post], impressions: ImpressionStore | None = None
+    ) -> None:
         self.stores = stores
         self.impressions = impressions or ImpressionStore()
         self.sources = SourceRegistry(
@@ -76,7 +78,12 @@ class ForYou(RecommendationFlow[Viewer, Post]):
 
     def hydrate_candidates(self) -> Sequence[Hydrator[Viewer, Post]]:
         stores = self.stores
-        return NetworkStatus(stores), Affinity(stores), Popularity(stores, params.WINDOW_H), PostTraits(stores)
+        return (
+            NetworkStatus(stores),
+            Affinity(stores),
+            Popularity(stores, params.WINDOW_H),
+            PostTraits(stores),
+        )
 
     def pre_ranker_filter(self) -> CandidatePredicate[Viewer, Post]:
         return (

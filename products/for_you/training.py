@@ -102,8 +102,7 @@ async def train(
     rng = np.random.default_rng([training.seed, 1])
     moments, until_ms = _moments(stores, training, rng)
     parts = [
-        part
-        async for part in _examples(stores, params, training, track(moments.tolist()), until_ms, rng)
+        part async for part in _examples(stores, params, training, track(moments.tolist()), until_ms, rng)
     ]
     return fit(parts, INPUTS)
 

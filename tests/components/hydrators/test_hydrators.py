@@ -72,7 +72,9 @@ def test_post_features_are_what_they_are_called(now_ms):
             topic = int(STORES.posts.traits["topic"][post.row])
             assert post.in_network == (post.author_row in follows[me])
             assert post.author_followers == sum(post.author_row in others for others in follows.values())
-            assert post.author_affinity == sum(STORES.posts.author[one] == post.author_row for one in engaged[me])
+            assert post.author_affinity == sum(
+                STORES.posts.author[one] == post.author_row for one in engaged[me]
+            )
             assert post.topic_affinity == pytest.approx(topics.count(topic) / max(len(topics), 1))
             assert post.recent_engagements == sum(post.row in engaged[row] - recent[row] for row in users)
             assert post.followed_engagers == sum(post.row in engaged[row] for row in follows[me])

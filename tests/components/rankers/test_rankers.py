@@ -59,10 +59,10 @@ def test_a_model_of_other_features_is_refused():
 @given(st.lists(st.integers(0, 3), max_size=12))
 def test_each_impression_costs_five_positions(counts):
     store = ImpressionStore()
-    for id, count in enumerate(counts):
-        store.record(1, [id] * count, 0)
+    for one, count in enumerate(counts):
+        store.record(1, [one] * count, 0)
     ranked = ImpressionFatigue(store).rank(Viewer(1, request=Request(now_ms=1)), accounts([0] * len(counts)))
-    assert ranked.ids.tolist() == sorted(range(len(counts)), key=lambda id: id + 5 * counts[id])
+    assert ranked.ids.tolist() == sorted(range(len(counts)), key=lambda one: one + 5 * counts[one])
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=30), st.integers(0, 10), st.integers(0, 99))
@@ -87,7 +87,9 @@ def test_sampling_negatives_leaves_probabilities_calibrated():
         for values, acted in zip(batches, outcomes, strict=True)
     ]
     fitted = fit(parts, INPUTS)
-    predicted = np.concatenate([fitted.predict_proba(feature_matrix(accounts(values), INPUTS)) for values in batches])
+    predicted = np.concatenate(
+        [fitted.predict_proba(feature_matrix(accounts(values), INPUTS)) for values in batches]
+    )
     assert predicted.mean() == pytest.approx(np.concatenate(outcomes).mean(), rel=0.1)
 
 

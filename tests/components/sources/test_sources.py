@@ -55,7 +55,14 @@ class Facts:
     @classmethod
     def of(cls, world, now_ms):
         follows, first = defaultdict(list), {}
-        edges = sorted(zip(world.follows["created_ms"], world.follows["follower_id"], world.follows["followee_id"], strict=True))
+        edges = sorted(
+            zip(
+                world.follows["created_ms"],
+                world.follows["follower_id"],
+                world.follows["followee_id"],
+                strict=True,
+            )
+        )
         for when, one, other in edges:
             if when < now_ms:
                 follows[int(one)].append(int(other))
@@ -101,7 +108,9 @@ def test_in_network_is_fresh_posts_of_followed_authors_newest_first(stores, fact
     source = InNetwork(stores, cap=10_000, max_age_h=AGE_H, per_author=10_000)
     for user in USERS:
         followed = set(facts.follows[user])
-        expected = {post for post, (author, _) in facts.posts.items() if author in followed and facts.fresh(post)}
+        expected = {
+            post for post, (author, _) in facts.posts.items() if author in followed and facts.fresh(post)
+        }
         found = source.fetch(asked(stores, user, facts.now_ms))
         assert set(found.ids.tolist()) == expected
         created = [facts.posts[post][1] for post in found.ids.tolist()]
@@ -136,7 +145,9 @@ def test_co_engagement_follows_the_two_steps(stores, facts):
             for post in facts.engaged[other] if weight else ():
                 votes[post] += weight / math.sqrt(len(facts.engaged[other]))
         mine = set(facts.engaged[user])
-        expected = {post: vote for post, vote in votes.items() if post not in mine and facts.fresh(post) and vote > 0}
+        expected = {
+            post: vote for post, vote in votes.items() if post not in mine and facts.fresh(post) and vote > 0
+        }
         found = answer(source, stores, user, facts)
         assert found == pytest.approx(expected, rel=1e-5)
         assert list(found.values()) == sorted(found.values(), reverse=True)

@@ -49,7 +49,9 @@ def test_expanding_many_rows_is_reading_them_one_by_one(listed, before, rows, la
 @given(edges, moments)
 def test_degrees_count_the_edges_before_a_moment(listed, before):
     rows = np.arange(ROWS)
-    assert graph_of(listed).degrees(rows, before).tolist() == [len(naive(listed, row, before)) for row in rows]
+    assert graph_of(listed).degrees(rows, before).tolist() == [
+        len(naive(listed, row, before)) for row in rows
+    ]
 
 
 @given(edges)
@@ -78,7 +80,9 @@ def test_distinct_keeps_the_earliest_edge_of_every_pair(listed):
 def test_between_finds_the_edges_of_a_time_span(listed, begin, end):
     graph = graph_of(listed)
     found = graph.time_ms[graph.between(begin, end)].tolist()
-    expected = [time for source, column, time in listed if source >= 0 and column >= 0 and begin <= time < end]
+    expected = [
+        time for source, column, time in listed if source >= 0 and column >= 0 and begin <= time < end
+    ]
     assert found == sorted(expected)
 
 

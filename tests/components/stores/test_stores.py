@@ -20,13 +20,15 @@ def test_an_index_finds_every_known_id_and_no_other(known, asked):
     index = IdIndex.of(known)
     rows = index.rows_of(known + asked)
     assert len(index) == len(set(known))
-    for id, row in zip(known + asked, rows.tolist(), strict=True):
-        assert (row >= 0) == (id in known)
-        assert row < 0 or index.ids[row] == id
+    for one, row in zip(known + asked, rows.tolist(), strict=True):
+        assert (row >= 0) == (one in known)
+        assert row < 0 or index.ids[row] == one
 
 
 def test_posts_are_found_by_id_whatever_their_order():
-    store = PostStore.build(IdIndex.of([7, 9]), [30, 10, 20], [9, 7, 9], [3, 1, 2], ["c", "a", "b"], topic=[5, -1, 5])
+    store = PostStore.build(
+        IdIndex.of([7, 9]), [30, 10, 20], [9, 7, 9], [3, 1, 2], ["c", "a", "b"], topic=[5, -1, 5]
+    )
     assert store.text[store.index.rows_of([10, 20, 30])].tolist() == ["a", "b", "c"]
     assert store.by_author.of(store.authors.row_of(9)).tolist() == [1, 2]
     assert store.code("topic").tolist() == [0, 2, 2]
@@ -106,8 +108,12 @@ def test_negative_actions_are_no_engagements_and_the_first_action_dates_a_pair()
 
 
 def test_acting_upon_somebody_takes_the_place_of_following_where_nobody_follows():
-    interactions = Table({"actor_id": [1, 1], "subject_id": [2, 2], "kind": np.zeros(2, np.int8), "time_ms": [7, 4]})
-    stores = stores_of(Dataset("acts", {"users": Table({"user_id": [1, 2]}), "interactions": interactions}, 10))
+    interactions = Table(
+        {"actor_id": [1, 1], "subject_id": [2, 2], "kind": np.zeros(2, np.int8), "time_ms": [7, 4]}
+    )
+    stores = stores_of(
+        Dataset("acts", {"users": Table({"user_id": [1, 2]}), "interactions": interactions}, 10)
+    )
     assert (stores.follows.of(0).tolist(), stores.follows.times_of(0).tolist()) == ([1], [4])
     assert stores.interests is stores.follows
     assert stores.engagements.edges == 0

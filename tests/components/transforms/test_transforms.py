@@ -30,11 +30,13 @@ def ranked(rows):
 def test_author_diversity_is_the_loop_that_people_would_write(rows):
     after = AuthorDiversity(Post.author_row, Post.score).transform(Target(), ranked(rows))
     seen, expected = {}, []
-    for id in sorted(range(len(rows)), key=lambda id: -rows[id][1]):
-        author, score = rows[id]
-        expected.append((id, score * (0.75 * 0.5 ** seen.get(author, 0) + 0.25)))
+    for row in sorted(range(len(rows)), key=lambda row: -rows[row][1]):
+        author, score = rows[row]
+        expected.append((row, score * (0.75 * 0.5 ** seen.get(author, 0) + 0.25)))
         seen[author] = seen.get(author, 0) + 1
-    assert dict(zip(after.ids.tolist(), after[Post.score].tolist(), strict=True)) == pytest.approx(dict(expected))
+    assert dict(zip(after.ids.tolist(), after[Post.score].tolist(), strict=True)) == pytest.approx(
+        dict(expected)
+    )
     assert after[Post.score].tolist() == sorted(after[Post.score].tolist(), reverse=True)
 
 
@@ -52,7 +54,10 @@ def test_the_published_score_of_a_second_post_out_of_network():
 def test_posts_in_network_are_not_discounted():
     posts = ranked([(1, 0.8), (2, 1.0)]).with_columns({Post.in_network: np.array([True, False])})
     after = OutOfNetworkDiscount().transform(Target(), posts)
-    assert list(zip(after.ids.tolist(), after[Post.score].tolist(), strict=True)) == [(0, pytest.approx(0.8)), (1, 0.75)]
+    assert list(zip(after.ids.tolist(), after[Post.score].tolist(), strict=True)) == [
+        (0, pytest.approx(0.8)),
+        (1, 0.75),
+    ]
 
 
 @given(st.lists(st.integers(0, 4)))

@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from products._cli.main import run, with_default_explain
+from products._cli.stage_table import BEGIN, END, stage_table
+from products.follow_recs.cli import app as follow_recs_app
+from products.for_you.cli import app as for_you_app
+
+APPS = {"for_you": for_you_app, "follow_recs": follow_recs_app}
+REPOSITORY = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.usefixtures("clean_environment")
+
+
+@pytest.fixture(params=sorted(APPS))
+def product(request):
+    return request.param
+
+
+@pytest.fixture
+def call(capsys):
+    def called(product, *arguments, world="tiny"):
+        code = run(APPS[product], f"python -m products.{product}", [*arguments, "--world", world])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return called
+
+
+def answer(call, product, *arguments):
+    code, out, err = call(product, "--json", *arguments)
+    assert code == 0, err
+    return json.loads(out)
+
+
+def without_times(document):
+    return {**document, "stages": [{**stage, "ms": 0} for stage in document["stages"]]}
+
+
+def test_json_is_one_object_with_what_was_promised(call, product):
+    document = answer(call, product, "--limit", "5", "--seed", "0")
+    assert {"product", "user", "outcome", "degraded", "candidates", "stages", "request_id", "seed"} <= set(
+        document
+    )
+    assert (document["product"], document["seed"], document["degraded"]) == (product, 0, [])
+    assert len(document["candidates"]) == 5
+    for candidate in document["candidates"]:
+        assert candidate["source"] in candidate["sources"]
+        assert candidate["reason"]
+        assert 0 <= candidate["score"] <= 1
+        if product == "for_you":
+            assert candidate["text"]
+            assert isinstance(candidate["in_network"], bool)
+            assert isinstance(candidate["author_id"], int)
+    for stage in document["stages"]:
+        assert set(stage) == {"name", "in", "out", "ms"}
+
+
+def test_the_same_seed_gives_the_same_answer(call, product):
+    first, second = (without_times(answer(call, product, "--seed", "3")) for _ in range(2))
+    assert first == second
+    assert without_times(answer(call, product, "--seed", "4"))["candidates"] != first["candidates"]
+
+
+def test_a_table_tells_people_what_why_and_how_fast(call, product):
+    code, out, err = call(product, "--limit", "3")
+    assert (code, err) == (0, "")
+    assert "why" in out
+    assert "candidate_generation" in out
+    assert "ms" in out
+    assert "\x1b[" not in out
+
+
+def test_explain_tells_the_story_of_the_first_or_of_any_candidate(call, product):
+    document = answer(call, product, "--limit", "2")
+    first, second = (one["id"] for one in document["candidates"])
+    assert answer(call, product, "--limit", "2", "--explain")["explanation"]["id"] == first
+    told = answer(call, product, "--limit", "2", "--explain", str(second))["explanation"]
+    assert (told["id"], told["final_position"]) == (second, 1)
+    _, out, _ = call(product, "--limit", "2", "--explain", str(second))
+    assert f"{second}: shown at position 2" in out
+    assert "logistic_ranker" in out
+    _, out, _ = call(product, "--explain", "999999999")
+    assert "no source found it" in out
+
+
+@pytest.mark.parametrize("arguments", [["-e"], ["--explain", "--json"], ["--json", "--explain"]])
+def test_explain_needs_no_value(arguments):
+    complete = with_default_explain(arguments)
+    assert complete[complete.index("top") - 1] in ("-e", "--explain")
+    assert with_default_explain(["--explain", "7"]) == ["--explain", "7"]
+
+
+def test_a_limit_of_zero_is_an_empty_answer(call, product):
+    document = answer(call, product, "--limit", "0", "--explain")
+    assert (document["outcome"], document["candidates"]) == ("empty", [])
+    code, out, _ = call(product, "--limit", "0")
+    assert code == 0
+    assert "nothing to show (empty)" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--user", "999999"], "--user: expected one of the 200 users"),
+        (["--limit", "-1"], "--limit: expected 0 or more, got -1"),
+        (["--seed", "-1"], "--seed: expected 0 or more, got -1"),
+        (["--explain", "abc"], "--explain: expected the id of a candidate, got 'abc'"),
+        (["--world", "vast"], "--world: expected one of tiny"),
+        (["--data", "nowhere"], "nowhere"),
+        (["--user", "x"], "--user"),
+        (["--bogus"], "--bogus"),
+        (["surplus"], "surplus"),
+    ],
+)
+def test_bad_usage_is_one_line_and_code_2(call, product, arguments, said):
+    code, out, err = (
+        call(product, *arguments, world="tiny") if "--world" not in arguments else _bare(product, arguments)
+    )
+    assert (code, out) == (2, "")
+    assert said in err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+
+
+def _bare(product, arguments):
+    done = command(product, *arguments)
+    return done.returncode, done.stdout, done.stderr
+
+
+def command(product, *arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", f"products.{product}", *arguments],
+        cwd=REPOSITORY,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_command_answers_from_a_shell(product):
+    done = command(product, "--world", "tiny", "--limit", "2", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(json.loads(done.stdout)["candidates"]) == 2
+
+
+def test_help_needs_no_numpy(product):
+    code = f"import sys; from products.{product}.cli import app; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False).returncode == 0
+
+
+def test_colours_stay_away_when_asked(product):
+    done = command(product, "--world", "tiny", FORCE_COLOR="1", NO_COLOR="1")
+    assert done.returncode == 0
+    assert "\x1b[3" not in done.stdout.replace("\x1b[3m", "")  # italics are no colour
+
+
+def test_parameters_come_from_the_environment_and_wrong_ones_are_refused(call, monkeypatch):
+    monkeypatch.setenv("MIXER_PARAM_FOR_YOU_RESULTS", "4")
+    assert len(answer(call, "for_you")["candidates"]) == 4
+    monkeypatch.setenv("MIXER_PARAM_FOR_YOU_RESULTS", "-4")
+    code, _, err = call("for_you")
+    assert code == 2
+    assert "MIXER_PARAM_FOR_YOU_RESULTS" in err
+    assert err.count("\n") == 1
+
+
+def test_a_damaged_ranker_is_trained_again(call, cache, product):
+    expected = without_times(answer(call, product))
+    for file in cache.glob(f"{product}-*.npz"):
+        file.write_bytes(b"damaged")
+    assert without_times(answer(call, product)) == expected
+
+
+def test_the_readme_shows_the_stages_of_the_flow(call, product):
+    code, out, _ = call(product, "--stages")
+    assert code == 0
+    readme = (REPOSITORY / "products" / product / "README.md").read_text(encoding="utf-8")
+    assert readme.split(BEGIN)[1].split(END)[0].strip() == out.strip()
+
+
+def test_the_stage_table_names_every_source(for_you):
+    table = stage_table(for_you)
+    for name in (
+        "in_network",
+        "co_engagement",
+        "popular",
+        "not_own_post",
+        "logistic_ranker",
+        "record_impressions",
+    ):
+        assert f"`{name}`" in table
+
+
+# -- real data ---------------------------------------------------------------------------------------------
+
+
+def test_for_you_on_lastfm(call, shared):
+    code, out, err = call("for_you", "--json", "--data", str(shared / "data/hetrec2011-lastfm"))
+    assert code == 0
+    assert "left out 5 tag assignments with an impossible date" in err
+    document = json.loads(out)
+    assert len(document["candidates"]) == 20
+    assert any(one["in_network"] for one in document["candidates"])
+    assert max(one["age_h"] for one in document["candidates"]) <= 180 * 24
+
+
+def test_follow_recs_on_lastfm_with_a_user(call, shared):
+    code, out, _ = call(
+        "follow_recs", "--json", "--data", str(shared / "data/hetrec2011-lastfm"), "--user", "2"
+    )
+    assert code == 0
+    assert json.loads(out)["user"] == 2
+    assert all(one["id"] != 2 for one in json.loads(out)["candidates"])
+
+
+def test_follow_recs_on_higgs_from_the_file_and_not_for_you(call, shared):
+    folder = shared / "data/higgs-twitter"
+    code, out, err = call("follow_recs", "--json", "--limit", "5", "--data", str(next(folder.iterdir())))
+    assert code == 0
+    assert "left out 7,588 actions on oneself" in err
+    assert len(json.loads(out)["candidates"]) == 5
+    assert {stage["name"] for stage in json.loads(out)["stages"]} >= {"candidate_generation", "ranker"}
+
+
+def test_for_you_refuses_data_without_posts(call, tmp_path):
+    path = tmp_path / "higgs-activity_time.txt.gz"
+    path.write_bytes(gzip.compress(b"1 2 1341100972 RT\n2 3 1341100973 MT\n"))
+    code, out, err = call("for_you", "--data", str(path))
+    assert (code, out) == (2, "")
+    assert "needs engagements, got 3 users, 2 interactions" in err
+    assert err.count("\n") == 1
+
+
+def test_bad_rows_are_counted_and_wrong_files_refused(call, tmp_path, shared):
+    source = shared / "data/hetrec2011-lastfm"
+    for file in source.iterdir():
+        shutil.copy(file, tmp_path)
+    tagged = tmp_path / "user_taggedartists.dat.gz"
+    tagged.chmod(0o600)
+    lines = gzip.decompress(tagged.read_bytes()).splitlines(keepends=True)
+    tagged.write_bytes(gzip.compress(b"".join(lines[:20_000]) + b"no numbers at all\n1\t2\tx\t1\t1\t2009\n"))
+    archive = tmp_path / "hetrec.tar.gz"
+    with tarfile.open(archive, "w:gz") as packed:
+        for file in sorted(tmp_path.glob("*.dat.gz")):
+            packed.add(file, file.name)
+    code, _, err = call("follow_recs", "--json", "--data", str(archive))
+    assert code == 0, err
+    assert "left out 2 malformed tag assignments" in err
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "ratings.csv").write_text("a,b\n", encoding="utf-8")
+    code, _, err = call("follow_recs", "--data", str(other))
+    assert code == 2
+    assert "got ratings.csv" in err

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import itertools
+
+import anyio
+import attrs
+import numpy as np
+import pytest
+
+from components.datasets import Table
+from components.rankers.logistic import LogisticRanker, feature_matrix
+from components.stores.from_dataset import stores_of
+from components.stores.stores import mask_of
+from components.stores.types import Post, Viewer
+from mixer import DebugOptions, Outcome, Request
+from mixer.params import Params
+from mixer.rankers import KeepOrder
+from mixer.replay import Capture, verify
+from products.for_you import params
+from products.for_you.flow import ForYou
+from products.for_you.training import INPUTS, Training, _Collector, _moments, train
+
+USERS = range(1, 201, 7)
+GOLDEN = [19470, 19300, 18690, 19050, 19510, 19150, 19450, 18740, 17940, 18030]
+
+
+def viewer_of(stores, user, **fields):
+    settings = Params.of(fields.pop("params", {}))
+    request = Request(id="test", now_ms=fields.pop("now_ms", stores.now_ms), params=settings, **fields)
+    return Viewer(user, request=request)
+
+
+async def test_a_timeline_breaks_no_promise(stores, for_you):
+    blocks, engaged = stores.graphs["block"], stores.engagements
+    for user in USERS:
+        row = stores.users.row_of(user)
+        result = await for_you.process(viewer_of(stores, user, debug=DebugOptions(skip_side_effects=True)))
+        posts = result.candidates
+        authors = posts[Post.author_row]
+        assert result.outcome is Outcome.OK
+        assert len(posts) == params.RESULTS.default
+        assert len(set(posts.ids.tolist())) == len(posts)
+        assert row not in authors
+        assert not set(authors.tolist()) & {*blocks.of(row).tolist(), *blocks.reverse.of(row).tolist()}
+        assert not set(authors.tolist()) & set(stores.graphs["mute"].of(row).tolist())
+        assert not set(posts[Post.row].tolist()) & set(engaged.of(row).tolist())
+        assert (stores.now_ms - posts[Post.created_ms]).max() <= 48 * 3_600_000
+        assert posts[Post.in_network].tolist() == np.isin(authors, stores.follows.of(row)).tolist()
+        assert posts[Post.text].tolist() == stores.posts.text[posts[Post.row]].tolist()
+        assert posts[Post.score].tolist() == sorted(posts[Post.score].tolist(), reverse=True)
+        assert not np.isnan(posts[Post.score]).any()
+
+
+async def test_every_stage_passes_on_what_it_was_given(stores, for_you):
+    result = await for_you.process(viewer_of(stores, 1))
+    stages = result.trace.stages
+    for before, after in itertools.pairwise(stages[2:]):
+        assert after.count_in == before.count_out >= after.count_out
+    assert stages[-1].count_out == len(result.candidates)
+
+
+async def test_every_source_contributes_and_every_candidate_names_its_sources(stores, for_you):
+    found = set()
+    for user in USERS:
+        result = await for_you.process(viewer_of(stores, user, params={params.RESULTS: 200}))
+        provenance = result.candidates.provenance
+        for handle in result.candidates.handles.tolist():
+            names = provenance.names_of(handle)
+            assert provenance.names[int(provenance.source[handle])] in names
+            found |= set(names)
+    assert found == {"in_network", "co_engagement", "popular"}
+
+
+async def test_scores_of_sources_are_features(stores, for_you):
+    result = await for_you.process(viewer_of(stores, 1, params={params.RESULTS: 200}))
+    posts = result.candidates
+    scores, _ = posts.provenance.matrix_of(posts.handles)
+    for name, key in (("in_network", Post.in_network_score), ("popular", Post.popular_score)):
+        expected = scores[:, posts.provenance.names.index(name)]
+        assert np.array_equal(posts[key], expected, equal_nan=True)
+        assert not np.isnan(expected).all()
+
+
+async def test_what_was_shown_is_not_shown_again(stores, for_you):
+    first = await for_you.process(viewer_of(stores, 1))
+    second = await for_you.process(viewer_of(stores, 1))
+    assert not set(first.candidates.ids.tolist()) & set(second.candidates.ids.tolist())
+    someone_else = await for_you.process(viewer_of(stores, 8))
+    assert len(someone_else.candidates) == params.RESULTS.default
+
+
+@pytest.mark.parametrize("limit", [0, 1, 7])
+async def test_the_limit_is_kept(stores, for_you, limit):
+    result = await for_you.process(attrs.evolve(viewer_of(stores, 1), limit=limit))
+    assert len(result.candidates) == limit
+    assert result.outcome is (Outcome.OK if limit else Outcome.EMPTY)
+
+
+async def test_strangers_to_the_stores_are_ineligible(stores, for_you):
+    result = await for_you.process(viewer_of(stores, 10**9))
+    assert (result.outcome, result.reasons) == (Outcome.INELIGIBLE, ("unknown_user",))
+
+
+async def test_a_failing_source_leaves_a_degraded_timeline(stores, timeline_model):
+    broken = attrs.evolve(stores, graphs={**stores.graphs, "engagement": None})
+    flow = ForYou(stores, LogisticRanker(timeline_model, INPUTS, Post.score))
+    object.__setattr__(flow.sources.all()[1].inner, "stores", broken)
+    broken.__dict__["engagements"] = None
+    result = await flow.process(viewer_of(stores, 1))
+    assert result.outcome is Outcome.DEGRADED
+    assert [one.component for one in result.degradations] == ["co_engagement"]
+    assert len(result.candidates) == params.RESULTS.default
+
+
+async def test_a_captured_request_replays_to_the_same_bytes(stores, for_you):
+    debug = DebugOptions(capture=True, skip_side_effects=True)
+    result = await for_you.process(viewer_of(stores, 15, debug=debug))
+    await verify(for_you, Capture.of(result))
+
+
+async def test_the_story_of_a_post_adds_up_to_its_score(stores, for_you, timeline_model):
+    debug = DebugOptions(trace=True)
+    result = await for_you.process(viewer_of(stores, 1, debug=debug))
+    story = result.trace.story(int(result.candidates.ids[0]))
+    ranked = next(event for event in story.events if event.component == "logistic_ranker")
+    terms = [ranked.values[name] for name in timeline_model.feature_names]
+    logit = timeline_model.intercept + sum(terms)
+    assert ranked.values["score"] == pytest.approx(1 / (1 + np.exp(-logit)), rel=1e-4)
+
+
+async def test_the_timeline_of_the_embedded_world_is_pinned(stores, for_you):
+    result = await for_you.process(attrs.evolve(viewer_of(stores, 1), limit=10))
+    assert result.candidates.ids.tolist() == GOLDEN
+
+
+# -- training ----------------------------------------------------------------------------------------------
+
+
+def test_nothing_after_the_cut_off_is_learned(stores):
+    """Whatever people did after the cut-off, the model is the same."""
+    training = Training(requests=60)
+    engagements = stores.engagements
+    _, until_ms = _moments(stores, training, np.random.default_rng(0))
+    later = engagements.time_ms >= until_ms
+    assert later.sum() > 50
+    other = attrs.evolve(
+        engagements, ends=np.where(later, (engagements.ends + 1) % engagements.columns, engagements.ends)
+    )
+    changed = attrs.evolve(stores, graphs={**stores.graphs, "engagement": other})
+    one, other = (anyio.run(train, each, Params.of({}), training) for each in (stores, changed))
+    assert np.array_equal(one.coefficients, other.coefficients)
+    assert one.intercept == other.intercept
+
+
+async def test_the_ranker_tells_what_comes_next_better_than_any_single_feature(stores, timeline_model):
+    """On requests after the cut-off."""
+    flow, engagements = _Collector(stores, KeepOrder()), stores.engagements
+    in_time = np.argsort(engagements.time_ms, kind="stable")
+    areas = []
+    for moment in in_time[int(0.9 * len(in_time)) :: 2].tolist():
+        row, now_ms = int(engagements.sources[moment]), int(engagements.time_ms[moment])
+        result = await flow.process(viewer_of(stores, int(stores.users.ids[row]), now_ms=now_ms))
+        next_posts = engagements.of(row)[len(engagements.of(row, now_ms)) :]
+        acted = mask_of(next_posts, len(stores.posts))[result.candidates[Post.row]]
+        if 0 < acted.sum() < len(acted):
+            features = np.nan_to_num(feature_matrix(result.candidates, INPUTS), nan=-1.0)
+            scores = timeline_model.predict_proba(feature_matrix(result.candidates, INPUTS))
+            areas.append([area(column, acted) for column in (scores, *features.T, *-features.T)])
+    mean = np.mean(areas, axis=0)
+    assert mean[0] > mean[1:].max()
+    assert mean[0] > 0.8
+
+
+def area(scores, acted):
+    """Probability that a candidate acted on scores higher than another."""
+    pairs = scores[acted][:, None] - scores[~acted]
+    return (pairs > 0).mean() + (pairs == 0).mean() / 2
+
+
+def test_a_world_without_engagements_cannot_be_learned_from(world):
+    empty = Table({name: world.engagements[name][:0] for name in world.engagements})
+    silent = stores_of(attrs.evolve(world, tables={**world.tables, "engagements": empty}))
+    with pytest.raises(ValueError, match="engagements to learn from"):
+        anyio.run(train, silent, Params.of({}))
