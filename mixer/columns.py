@@ -128,13 +128,14 @@ class Column(Generic[S, V]):
         return array.reshape(0, *self.shape) if array.size == 0 else array
 
     def _cast(self, array: NDArray[Any]) -> NDArray[S]:
-        if array.size == 0 or np.can_cast(array.dtype, self.dtype, casting="same_kind"):
+        if array.size == 0:
             return array.astype(self.dtype)
-        # Python ints arrive as int64; they may fill any integer column that holds them.
         if array.dtype.kind in "iu" and self.dtype.kind in "iu":
-            cast_array = array.astype(self.dtype)
+            cast_array = array.astype(self.dtype)  # any integers may fill an integer column that can hold them
             if bool((cast_array == array).all()):
                 return cast_array
+        elif np.can_cast(array.dtype, self.dtype, casting="same_kind"):
+            return array.astype(self.dtype)
         raise ColumnTypeError(f"column {self!r}: expected dtype {self.dtype}, got {array.dtype}")
 
     def row_value(self, value: object) -> V:

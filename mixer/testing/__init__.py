@@ -12,12 +12,12 @@ Needs the ``testing`` extra (hypothesis). A failure names the law, the component
 it; hypothesis prints how to run the same example again.
 """
 
-try:
-    import hypothesis as _hypothesis  # noqa: F401 - only to say clearly that it is missing
-except ImportError as _error:
-    from mixer.errors import MissingExtraError
+from importlib.util import find_spec
 
-    raise MissingExtraError("mixer.testing", "testing") from _error
+from mixer.errors import MissingExtraError
+
+if find_spec("hypothesis") is None:
+    raise MissingExtraError("mixer.testing", "testing")
 
 from mixer.testing.clock import FakeClock
 from mixer.testing.conservation import check_conservation
