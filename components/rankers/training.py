@@ -1,9 +1,13 @@
-"""Training rows for a ranker: what a request saw, what happened then, and a sample of what did not."""
+"""Train a ranker on a flow's own past.
+
+A training request is the flow itself, up to the ranker, at a moment in the past. Stores answer as of that moment, so
+what a ranker learns from is computed by the same code from the same facts as what it will rank.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
 import attrs
 import numpy as np
@@ -11,7 +15,37 @@ from numpy.typing import NDArray
 
 from components.models.logistic import LogisticModel, LogisticRegression
 from components.rankers.logistic import feature_matrix
-from mixer import Candidates, Column
+from mixer import Candidate, CandidatePredicate, Candidates, Column, RecommendationFlow, ResultsConfig, Target
+from mixer.candidate_predicates import KeepAll
+from mixer.side_effects import SideEffect
+from mixer.transforms import Identity, Transform
+
+T = TypeVar("T", bound=Target)
+C = TypeVar("C", bound=Candidate)
+
+EVERYTHING = 2**31
+
+
+class UpToRanker(RecommendationFlow[T, C]):
+    """Mixed into a flow: its candidates as the ranker would get them, all of them and whatever the load."""
+
+    def post_ranker_transform(self) -> Transform[T, C]:
+        return Identity()
+
+    def validate_candidates(self) -> CandidatePredicate[T, C]:
+        return KeepAll()
+
+    def results_config(self, target: T) -> ResultsConfig:
+        return ResultsConfig(EVERYTHING)
+
+    def transform_results(self) -> Transform[T, C]:
+        return Identity()
+
+    def side_effects(self) -> Sequence[SideEffect[T, C]]:
+        return ()
+
+    def quality_factor(self) -> None:
+        return None
 
 
 @attrs.frozen
@@ -44,6 +78,33 @@ class Examples:
         weights = np.ones(len(rows))
         weights[len(rows) - len(drawn) :] = len(others) / max(len(drawn), 1)
         return cls(feature_matrix(candidates.pick(rows), inputs), acted[rows].astype(np.float64), weights)
+
+
+async def examples_of(
+    flow: UpToRanker[T, Any],
+    past: Iterable[tuple[T, NDArray[np.integer]]],
+    row: Column[Any, Any],
+    inputs: tuple[Column[Any, Any], ...],
+    negatives: int,
+    rng: np.random.Generator,
+) -> list[Examples]:
+    """What the flow would have had to rank, and what happened.
+
+    Args:
+        flow: with any ranker.
+        past: requests, each with the rows that its viewer acted on afterwards.
+        row: the column that holds such rows.
+        inputs: feature columns.
+        negatives: candidates without action taken from each request.
+        rng: draws them.
+    """
+    parts: list[Examples] = []
+    for target, acted_on in past:
+        candidates = (await flow.process(target)).candidates
+        if len(candidates):
+            acted = np.isin(candidates[row], acted_on)
+            parts.append(Examples.sampled(candidates, inputs, acted, negatives, rng))
+    return parts
 
 
 def fit(parts: Sequence[Examples], inputs: tuple[Column[Any, Any], ...], l2: float = 1.0) -> LogisticModel:

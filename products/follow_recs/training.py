@@ -1,30 +1,26 @@
 """Train the ranker of follow recommendations on whom viewers followed next.
 
 Where follows are dated, what came after a cut-off is to be predicted from what came before. Where they are not, or all
-came before anybody showed an interest, a random share of them is hidden and to be found again. Either way the flow itself, up to the ranker, computes what the
-ranker learns from.
+came before anybody showed an interest, a random share of them is hidden and to be found again.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable, Iterable
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
 from components.models.logistic import LogisticModel
-from components.rankers.training import Examples, fit
+from components.rankers.training import UpToRanker, examples_of, fit
 from components.stores.graph import Graph
-from components.stores.stores import FOLLOW, INTEREST, Stores, mask_of
+from components.stores.stores import FOLLOW, INTEREST, Stores
 from components.stores.types import Account, Viewer
-from mixer import CandidatePredicate, Request, ResultsConfig, SideEffect, Transform
-from mixer.candidate_predicates import KeepAll
+from mixer import Request
 from mixer.params import Params
 from mixer.rankers import KeepOrder
-from mixer.transforms import Identity
 from products.follow_recs.flow import FollowRecs
-from products.follow_recs.params import RANK_CAP
 
 INPUTS = (
     Account.connectors,
@@ -73,20 +69,8 @@ class Past:
     next: Graph
 
 
-class _Collector(FollowRecs):
+class Collector(UpToRanker[Viewer, Account], FollowRecs):
     """The flow up to the ranker."""
-
-    def validate_candidates(self) -> CandidatePredicate[Viewer, Account]:
-        return KeepAll()
-
-    def results_config(self, target: Viewer) -> ResultsConfig:
-        return ResultsConfig(target.request.params[RANK_CAP])
-
-    def transform_results(self) -> Transform[Viewer, Account]:
-        return Identity()
-
-    def side_effects(self) -> tuple[SideEffect[Viewer, Account], ...]:
-        return ()
 
 
 async def train(
@@ -109,13 +93,16 @@ async def train(
     rng = np.random.default_rng([training.seed, 2])
     past = past_of(stores, training, rng)
     everybody = np.arange(len(stores.users))
-    able = np.flatnonzero(
-        (past.next.degrees(everybody) > 0) & (past.stores.follows.degrees(everybody, past.now_ms) > 0)
-    )
+    knew = past.stores.follows.degrees(everybody, past.now_ms) > 0
+    able = np.flatnonzero(knew & (past.next.degrees(everybody) > 0))
     viewers = rng.choice(able, min(training.requests, len(able)), replace=False)
-    return fit(
-        [part async for part in _examples(past, params, training, track(viewers.tolist()), rng)], INPUTS
+    request = Request(id="training", now_ms=past.now_ms, params=params)
+    requests = (
+        (Viewer(int(stores.users.ids[row]), request=request), past.next.of(row))
+        for row in track(viewers.tolist())
     )
+    flow = Collector(past.stores, KeepOrder())
+    return fit(await examples_of(flow, requests, Account.row, INPUTS, training.negatives, rng), INPUTS)
 
 
 def past_of(stores: Stores, training: Training, rng: np.random.Generator) -> Past:
@@ -146,15 +133,3 @@ def past_of(stores: Stores, training: Training, rng: np.random.Generator) -> Pas
 def _part(graph: Graph, edges: NDArray[np.bool_]) -> Graph:
     shape = (len(graph), graph.columns)
     return Graph.build(graph.sources[edges], graph.ends[edges], graph.time_ms[edges], shape=shape)
-
-
-async def _examples(
-    past: Past, params: Params, training: Training, viewers: Iterable[int], rng: np.random.Generator
-) -> AsyncIterator[Examples]:
-    flow = _Collector(past.stores, KeepOrder())
-    users = past.stores.users
-    for row in viewers:
-        request = Request(id="training", now_ms=past.now_ms, seed=training.seed, params=params)
-        result = await flow.process(Viewer(int(users.ids[row]), request=request))
-        acted = mask_of(past.next.of(row), len(users))[result.candidates[Account.row]]
-        yield Examples.sampled(result.candidates, INPUTS, acted, training.negatives, rng)

@@ -1,28 +1,22 @@
-"""Train For You's ranker on what viewers did next, as the flow would have seen it then.
-
-A training request is the flow itself, up to the ranker, at a moment in the past. Stores answer as of that moment, so
-what the ranker learns from is computed by the same code from the same facts as what it will rank.
-"""
+"""Train For You's ranker on what viewers did next, as the flow would have seen it then."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
 from components.models.logistic import LogisticModel
-from components.rankers.training import Examples, fit
-from components.stores.stores import Stores, mask_of
+from components.rankers.training import UpToRanker, examples_of, fit
+from components.stores.stores import Stores
 from components.stores.types import Post, Viewer
-from mixer import CandidatePredicate, Request, ResultsConfig, SideEffect, Transform
-from mixer.candidate_predicates import KeepAll
+from mixer import Request
 from mixer.params import Params
 from mixer.rankers import KeepOrder
-from mixer.transforms import Identity
 from products.for_you.flow import ForYou
-from products.for_you.params import MAX_AGE_H, RANK_CAP
+from products.for_you.params import MAX_AGE_H
 
 HOUR_MS = 3_600_000
 
@@ -63,23 +57,8 @@ class Training:
     seed: int = 0
 
 
-class _Collector(ForYou):
+class Collector(UpToRanker[Viewer, Post], ForYou):
     """The flow up to the ranker."""
-
-    def post_ranker_transform(self) -> Transform[Viewer, Post]:
-        return Identity()
-
-    def validate_candidates(self) -> CandidatePredicate[Viewer, Post]:
-        return KeepAll()
-
-    def results_config(self, target: Viewer) -> ResultsConfig:
-        return ResultsConfig(target.request.params[RANK_CAP])
-
-    def transform_results(self) -> Transform[Viewer, Post]:
-        return Identity()
-
-    def side_effects(self) -> tuple[SideEffect[Viewer, Post], ...]:
-        return ()
 
 
 async def train(
@@ -100,33 +79,26 @@ async def train(
         ValueError: too little happened to learn from.
     """
     rng = np.random.default_rng([training.seed, 1])
-    moments, until_ms = _moments(stores, training, rng)
-    parts = [
-        part async for part in _examples(stores, params, training, track(moments.tolist()), until_ms, rng)
-    ]
-    return fit(parts, INPUTS)
+    moments, until_ms = moments_of(stores, training, rng)
+    past = _requests(stores, params, track(moments.tolist()), until_ms)
+    flow = Collector(stores, KeepOrder())
+    return fit(await examples_of(flow, past, Post.row, INPUTS, training.negatives, rng), INPUTS)
 
 
-async def _examples(
-    stores: Stores,
-    params: Params,
-    training: Training,
-    moments: Iterable[int],
-    until_ms: int,
-    rng: np.random.Generator,
-) -> AsyncIterator[Examples]:
-    flow, engagements = _Collector(stores, KeepOrder()), stores.engagements
-    horizon_ms = int(params[MAX_AGE_H] * HOUR_MS / 2)
+def _requests(
+    stores: Stores, params: Params, moments: Iterable[int], until_ms: int
+) -> Iterator[tuple[Viewer, NDArray[np.int32]]]:
+    """For each moment the viewer, and the posts engaged with within half the age limit and before the cut-off."""
+    engagements, horizon_ms = stores.engagements, int(params[MAX_AGE_H] * HOUR_MS / 2)
     for moment in moments:
         row, now_ms = int(engagements.sources[moment]), int(engagements.time_ms[moment])
-        request = Request(id="training", now_ms=now_ms, seed=training.seed, params=params)
-        result = await flow.process(Viewer(int(stores.users.ids[row]), request=request))
-        future = engagements.of(row, min(now_ms + horizon_ms, until_ms))[len(engagements.of(row, now_ms)) :]
-        acted = mask_of(future, len(stores.posts))[result.candidates[Post.row]]
-        yield Examples.sampled(result.candidates, INPUTS, acted, training.negatives, rng)
+        known = len(engagements.of(row, now_ms))
+        request = Request(id="training", now_ms=now_ms, params=params)
+        viewer = Viewer(int(stores.users.ids[row]), request=request)
+        yield viewer, engagements.of(row, min(now_ms + horizon_ms, until_ms))[known:]
 
 
-def _moments(stores: Stores, training: Training, rng: np.random.Generator) -> tuple[NDArray[np.int64], int]:
+def moments_of(stores: Stores, training: Training, rng: np.random.Generator) -> tuple[NDArray[np.int64], int]:
     """Engagements just before which a viewer is asked, and the moment after which nothing is learned."""
     in_time = np.argsort(stores.engagements.time_ms, kind="stable")
     start, stop = (int(share * len(in_time)) for share in (training.warm_up, training.cut_off))

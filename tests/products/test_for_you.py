@@ -18,7 +18,7 @@ from mixer.rankers import KeepOrder
 from mixer.replay import Capture, verify
 from products.for_you import params
 from products.for_you.flow import ForYou
-from products.for_you.training import INPUTS, Training, _Collector, _moments, train
+from products.for_you.training import INPUTS, Collector, Training, moments_of, train
 
 USERS = range(1, 201, 7)
 GOLDEN = [19470, 19300, 18690, 19050, 19510, 19150, 19450, 18740, 17940, 18030]
@@ -140,7 +140,7 @@ def test_nothing_after_the_cut_off_is_learned(stores):
     """Whatever people did after the cut-off, the model is the same."""
     training = Training(requests=60)
     engagements = stores.engagements
-    _, until_ms = _moments(stores, training, np.random.default_rng(0))
+    _, until_ms = moments_of(stores, training, np.random.default_rng(0))
     later = engagements.time_ms >= until_ms
     assert later.sum() > 50
     other = attrs.evolve(
@@ -154,7 +154,7 @@ def test_nothing_after_the_cut_off_is_learned(stores):
 
 async def test_the_ranker_tells_what_comes_next_better_than_any_single_feature(stores, timeline_model):
     """On requests after the cut-off."""
-    flow, engagements = _Collector(stores, KeepOrder()), stores.engagements
+    flow, engagements = Collector(stores, KeepOrder()), stores.engagements
     in_time = np.argsort(engagements.time_ms, kind="stable")
     areas = []
     for moment in in_time[int(0.9 * len(in_time)) :: 2].tolist():

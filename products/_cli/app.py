@@ -1,0 +1,58 @@
+"""The command line of a product."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import typer
+
+from products._cli.options import (
+    DataOption,
+    ExplainOption,
+    JsonOption,
+    LimitOption,
+    Options,
+    SeedOption,
+    StagesOption,
+    UserOption,
+    WorldOption,
+)
+
+if TYPE_CHECKING:
+    from products._cli.serve import Product
+
+EPILOG = """Without --data: the embedded world, which is made on the first run and then kept, like the ranker, in the
+cache (MIXER_CACHE names another directory). Parameters are read from variables MIXER_PARAM_..."""
+
+
+def app_of(product: Callable[[], Product], summary: str) -> typer.Typer:
+    """An app with one command; the product is imported when there is something to answer, not for ``--help``."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+    @app.command(help=summary, epilog=EPILOG)
+    def answer(
+        data: DataOption = None,
+        user: UserOption = None,
+        limit: LimitOption = None,
+        explain: ExplainOption = None,
+        as_json: JsonOption = False,
+        seed: SeedOption = 0,
+        world: WorldOption = "small",
+        stages: StagesOption = False,
+    ) -> None:
+        from products._cli.serve import serve
+
+        options = Options(
+            data=data,
+            user=user,
+            limit=limit,
+            explain=explain,
+            as_json=as_json,
+            seed=seed,
+            world=world,
+            stages=stages,
+        )
+        serve(product(), options)
+
+    return app
