@@ -131,7 +131,9 @@ class Column(Generic[S, V]):
         if array.size == 0:
             return array.astype(self.dtype)
         if array.dtype.kind in "iu" and self.dtype.kind in "iu":
-            cast_array = array.astype(self.dtype)  # any integers may fill an integer column that can hold them
+            cast_array = array.astype(
+                self.dtype
+            )  # any integers may fill an integer column that can hold them
             if bool((cast_array == array).all()):
                 return cast_array
         elif np.can_cast(array.dtype, self.dtype, casting="same_kind"):
@@ -219,16 +221,24 @@ class Candidate:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        found: dict[str, Column[Any, Any]] = {}
-        for base in reversed(cls.__mro__):
-            for name, value in vars(base).items():
-                if isinstance(value, Column):
-                    found[name] = cast("Column[Any, Any]", value)
-        cls.columns = tuple(found.values())
-        cls.column_set = frozenset(cls.columns)
-        fields = {name: _row_field(key) for name, key in found.items()}
-        attrs.define(cls, these=fields, frozen=True, slots=False, kw_only=True, eq=True)
+        _declare(cls)
 
     if TYPE_CHECKING:  # attrs writes the real one
 
         def __init__(self, **values: Any) -> None: ...
+
+
+def _declare(kind: type[Candidate]) -> None:
+    """Collect the columns of a candidate type and turn it into a frozen attrs class."""
+    found: dict[str, Column[Any, Any]] = {}
+    for base in reversed(kind.__mro__):
+        for name, value in vars(base).items():
+            if isinstance(value, Column):
+                found[name] = cast("Column[Any, Any]", value)
+    kind.columns = tuple(found.values())
+    kind.column_set = frozenset(kind.columns)
+    fields = {name: _row_field(key) for name, key in found.items()}
+    attrs.define(kind, these=fields, frozen=True, slots=False, kw_only=True, eq=True)
+
+
+_declare(Candidate)

@@ -6,6 +6,7 @@ are used as they are, awaitables are awaited under what is left of the deadline 
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -81,7 +82,9 @@ class Execution(Generic[T, C]):
     async def _within(self, stage: str, answer: MaybeAwaitable[R]) -> R | None:
         """The awaited answer, or None when the stage ran out of time."""
         self.run.stage = stage
-        waiting = cast("Any", answer)
+        if not isinstance(answer, Awaitable):
+            raise ContractError(stage, "what its stage kind answers, or an awaitable", type(answer).__name__)
+        waiting = cast("Awaitable[R]", answer)
         if not self.limited:
             return await waiting
         with time_limit(self.target, self.plan.budgets_s.get(stage)):
