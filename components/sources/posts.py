@@ -68,9 +68,8 @@ class CoEngagement(CandidateSource[Viewer, Post]):
         weights = similarity / np.sqrt(np.maximum(engagements.degrees(users, history.now_ms), 1))
         votes = np.bincount(rows, weights=weights[voter], minlength=len(self.stores.posts))
         votes[history.engaged] = 0.0
-        votes *= young(self.stores, history.now_ms, setting(viewer, self.max_age_h))
-        chosen = best(votes, setting(viewer, self.cap))
-        return posts_at(self.stores, chosen, votes[chosen])
+        max_age_h, cap = setting(viewer, self.max_age_h), setting(viewer, self.cap)
+        return _best_young(self.stores, votes, history.now_ms, max_age_h, cap)
 
     def _neighbours(self, viewer: Viewer) -> tuple[NDArray[np.int64], NDArray[Any]]:
         history, engagers = viewer.history, self.stores.engagements.reverse
@@ -99,12 +98,16 @@ class PopularPosts(CandidateSource[Viewer, Post]):
         since_ms = now_ms - int(setting(viewer, self.window_h) * HOUR_MS)
         rows = engagements.ends[engagements.between(since_ms, now_ms)]
         counts = np.bincount(rows, minlength=len(self.stores.posts))
-        counts *= young(self.stores, now_ms, setting(viewer, self.max_age_h))
-        chosen = best(counts, setting(viewer, self.cap))
-        return posts_at(self.stores, chosen, counts[chosen])
+        max_age_h, cap = setting(viewer, self.max_age_h), setting(viewer, self.cap)
+        return _best_young(self.stores, counts, now_ms, max_age_h, cap)
 
 
-def young(stores: Stores, now_ms: int, max_age_h: float) -> NDArray[np.bool_]:
-    """``(posts,)`` whether each post exists at a moment and is within the age limit then."""
-    age_ms = now_ms - stores.posts.created_ms
-    return (age_ms > 0) & (age_ms <= max_age_h * HOUR_MS)
+def _best_young(
+    stores: Stores, votes: NDArray[Any], now_ms: int, max_age_h: float, cap: int
+) -> Candidates[Post]:
+    """The posts with most votes among those that exist at a moment and are within the age limit then."""
+    rows = np.flatnonzero(votes)
+    age_ms = now_ms - stores.posts.created_ms[rows]
+    rows = rows[(age_ms > 0) & (age_ms <= max_age_h * HOUR_MS)]
+    rows = rows[best(votes[rows], cap)]
+    return posts_at(stores, rows, votes[rows])

@@ -40,4 +40,6 @@ class IdIndex:
 
     def row_of(self, id: int) -> int:
         """The row of one id, or -1."""
+        if not -(2**63) <= id < 2**63:
+            return -1
         return int(self.rows_of([id])[0])

@@ -11,7 +11,7 @@ from typer.main import get_command
 
 from products._cli.options import TOP
 
-FAILED = 2
+FAILED, INTERRUPTED = 2, 130
 _UsageError: type[Exception] = next(
     one for one in typer.BadParameter.__mro__ if one.__name__ == "ClickException"
 )
@@ -35,7 +35,7 @@ def run(app: typer.Typer, program: str, argv: Sequence[str] | None = None) -> in
     except OSError as error:
         return _failed(str(error))
     except (typer.Abort, KeyboardInterrupt):
-        return _failed("interrupted")
+        return INTERRUPTED
 
 
 def with_default_explain(arguments: Sequence[str]) -> list[str]:

@@ -71,7 +71,7 @@ def serve(product: Product, options: Options) -> None:
 
 async def _serve(product: Product, options: Options) -> None:
     options.check()
-    bars, console = Bars(), Console()
+    bars, console = Bars(), Console(markup=False, emoji=False, highlight=False)  # texts are users' words
     loaded = open_data(options.data, options.world, options.seed, bars)
     require(loaded.data, product.name, *product.needs)
     report(loaded.data, bars.console)

@@ -10,10 +10,13 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from products._cli.answer import show
 from products._cli.main import run, with_default_explain
 from products._cli.stage_table import BEGIN, END, stage_table
 from products.follow_recs.cli import app as follow_recs_app
+from products.for_you import answer as timeline
 from products.for_you.cli import app as for_you_app
 
 APPS = {"for_you": for_you_app, "follow_recs": follow_recs_app}
@@ -112,6 +115,7 @@ def test_a_limit_of_zero_is_an_empty_answer(call, product):
     ("arguments", "said"),
     [
         (["--user", "999999"], "--user: expected one of the 200 users"),
+        (["--user", str(10**30)], "--user: expected one of the 200 users"),
         (["--limit", "-1"], "--limit: expected 0 or more, got -1"),
         (["--seed", "-1"], "--seed: expected 0 or more, got -1"),
         (["--explain", "abc"], "--explain: expected the id of a candidate, got 'abc'"),
@@ -180,6 +184,16 @@ def test_a_damaged_ranker_is_trained_again(call, cache, product):
     for file in cache.glob(f"{product}-*.npz"):
         file.write_bytes(b"damaged")
     assert without_times(answer(call, product)) == expected
+
+
+def test_words_of_users_are_shown_as_they_are(capsys):
+    row = {"id": 1, "score": 0.5, "source": "popular", "sources": ["popular"], "reason": "[/b] :smile:"}
+    table = timeline.table(1, [{**row, "author": "[x]", "age_h": 1.0, "text": "[/red] [bold]hi[/bold]"}])
+    answer = {"candidates": [row], "degraded": [], "stages": [], "reasons": [], "outcome": "ok"}
+    show(Console(markup=False, emoji=False, highlight=False, width=120), answer, table, None)
+    out = capsys.readouterr().out
+    assert "[/red] [bold]hi[/bold]" in out
+    assert "[/b] :smile:" in out
 
 
 def test_the_readme_shows_the_stages_of_the_flow(call, product):
