@@ -14,7 +14,7 @@ import numpy as np
 
 from mixer import predicates as targets
 from mixer.columns import Candidate
-from mixer.component import Component, MaybeAwaitable, function_name, resolved
+from mixer.component import Component, Deferred, MaybeAwaitable, function_name, resolved
 from mixer.concurrency import Failure, attempt, gather
 from mixer.errors import ContractError
 from mixer.predicates import OnError, Predicate
@@ -22,7 +22,7 @@ from mixer.run import observing
 from mixer.verdicts import ERROR_DROPPED, PredicateResult, Verdicts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from numpy.typing import NDArray
 
@@ -272,10 +272,10 @@ class _Lifted(CandidatePredicate[T, C]):
         answer = self.function(target, candidates)
         if isinstance(answer, Verdicts | np.ndarray):
             return self._verdicts(answer)
-        return self._check_async(answer)
+        return Deferred(answer, self._check_async)
 
-    async def _check_async(self, answer: _Answer) -> Verdicts:
-        return self._verdicts(await resolved(answer))
+    async def _check_async(self, answer: Awaitable[Verdicts | NDArray[np.bool_]]) -> Verdicts:
+        return self._verdicts(await answer)
 
     def _verdicts(self, answer: object) -> Verdicts:
         if isinstance(answer, Verdicts):

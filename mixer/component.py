@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Awaitable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, Union, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, Union, cast
 
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
 R = TypeVar("R")
 
@@ -65,6 +66,32 @@ def components_in(value: object) -> Iterator[Component]:
 async def resolved(value: MaybeAwaitable[R]) -> R:
     """The value itself, awaited if it has to be."""
     return await cast("Awaitable[R]", value) if isinstance(value, Awaitable) else value
+
+
+class Deferred(Generic[R]):
+    """An awaitable that runs ``use`` on another awaitable; closing it unused closes the other one too.
+
+    A coroutine around a coroutine would leave the inner one unawaited when the outer one never starts.
+    """
+
+    __slots__ = ("awaitable", "use")
+
+    def __init__(self, awaitable: Awaitable[Any], use: Callable[[Awaitable[Any]], Awaitable[R]]) -> None:
+        self.awaitable = awaitable
+        self.use = use
+
+    def __await__(self) -> Generator[Any, Any, R]:
+        return self.use(self.awaitable).__await__()
+
+    def close(self) -> None:
+        """Give it up without awaiting it."""
+        close_unawaited(self.awaitable)
+
+
+def close_unawaited(awaitable: object) -> None:
+    """Close a coroutine that nobody will await."""
+    if isinstance(awaitable, Deferred) or inspect.iscoroutine(awaitable):
+        cast("Deferred[Any]", awaitable).close()
 
 
 def function_name(function: Callable[..., Any]) -> str:

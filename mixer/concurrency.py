@@ -6,7 +6,6 @@ coroutine 0.2 µs.
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import anyio
 import attrs
 
-from mixer.component import resolved
+from mixer.component import close_unawaited, resolved
 from mixer.run import Cause, degrade
 from mixer.target import Target
 
@@ -47,8 +46,7 @@ async def gather(call: Callable[[A], MaybeAwaitable[R]], items: Sequence[A]) -> 
     finally:
         # What a failure or a cancellation kept from starting must not complain about never being awaited.
         for answer in results:
-            if inspect.iscoroutine(answer):
-                answer.close()
+            close_unawaited(answer)
     return cast("list[R]", results)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from mixer.candidates import Candidates
 from mixer.columns import Candidate
+from mixer.component import Deferred
 from mixer.concurrency import gather, time_limit
 from mixer.errors import ContractError, DeadlineExceededError
 from mixer.filter_take import Taken, batch_filter_take, check_length
@@ -153,16 +154,15 @@ class Execution(Generic[T, C]):
         if isinstance(found, Candidates):
             self.run.observed.append((_scope_of(source), begin, perf_counter_ns(), len(found), ""))
             return found
-        return self._fetch_async(source, found, begin)
+        return Deferred(found, lambda answer: self._fetch_async(source, answer, begin))
 
     async def _fetch_async(
-        self, source: CandidateSource[T, C], answer: MaybeAwaitable[Candidates[C]], begin: int
+        self, source: CandidateSource[T, C], answer: Awaitable[Candidates[C]], begin: int
     ) -> Candidates[C]:
         failure = "cancelled"
         found: Any = None
         try:
-            waiting = cast("Any", answer)
-            found = await (self._within("candidate_generation", waiting) if self.limited else waiting)
+            found = await (self._within("candidate_generation", answer) if self.limited else answer)
             failure = "" if found is not None else "timeout"
         except Exception as error:
             failure = type(error).__name__

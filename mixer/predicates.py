@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
 
-from mixer.component import Component, MaybeAwaitable, function_name, resolved
+from mixer.component import Component, Deferred, MaybeAwaitable, function_name, resolved
 from mixer.concurrency import Failure, attempt, gather
 from mixer.run import observing
 from mixer.verdicts import ERROR_DROPPED, PredicateResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from mixer.params import Param
 
@@ -236,10 +236,10 @@ class _Lifted(Predicate[T]):
         answer = self.function(target)
         if isinstance(answer, bool | PredicateResult):
             return self._result(answer)
-        return self._check_async(answer)
+        return Deferred(answer, self._check_async)
 
-    async def _check_async(self, answer: MaybeAwaitable[PredicateResult | bool]) -> PredicateResult:
-        return self._result(await resolved(answer))
+    async def _check_async(self, answer: Awaitable[PredicateResult | bool]) -> PredicateResult:
+        return self._result(await answer)
 
     def _result(self, answer: PredicateResult | bool) -> PredicateResult:
         if isinstance(answer, PredicateResult):
