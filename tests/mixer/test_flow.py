@@ -144,7 +144,9 @@ class TestOrder:
         ]  # fmt: skip
 
     async def test_a_slow_first_source_still_comes_first(self):
-        flow = Minimal(slow(source("late", 1, 2), 0.001), source("early", 3), ranker=m.chain(m.Truncate(9), _same()))
+        flow = Minimal(
+            slow(source("late", 1, 2), 0.001), source("early", 3), ranker=m.chain(m.Truncate(9), _same())
+        )
         assert (await flow.process(Viewer())).candidates.ids.tolist() == [1, 2, 3]
 
     async def test_sources_wait_together(self):
@@ -181,7 +183,9 @@ class TestOrder:
         assert flow.stats.snapshot()["more/additional_candidates/results"] == 2
         table = result.candidates.provenance
         assert table.names_of(int(result.candidates.handles[0])) == ("additional_candidates",)
-        deduplicated = await More(source("some", 1, 3), ranker=_same(), post=m.Deduplicate()).process(Viewer())
+        deduplicated = await More(source("some", 1, 3), ranker=_same(), post=m.Deduplicate()).process(
+            Viewer()
+        )
         first = deduplicated.candidates
         assert first.provenance.names_of(int(first.handles[0])) == ("additional_candidates", "some")
 
@@ -207,7 +211,11 @@ class TestOutcomes:
         effect, effects = recording(m.side_effect(lambda target, result: None))
         flow = Minimal(inner, eligibility=Never("param_off"), effects=[effect])
         result = await flow.process(Viewer())
-        assert (result.outcome, result.reasons, len(result.candidates)) == (m.Outcome.INELIGIBLE, ("param_off",), 0)
+        assert (result.outcome, result.reasons, len(result.candidates)) == (
+            m.Outcome.INELIGIBLE,
+            ("param_off",),
+            0,
+        )
         assert not calls
         assert not effects
         stats = flow.stats.snapshot()
@@ -331,7 +339,11 @@ class TestStats:
 class TestQualityFactor:
     def factor(self, **changes):
         return LinearLatencyQualityFactor(
-            bounds=QualityFactorBounds(0.1, 1.0, 0.5), initial_delay_s=0, target_latency_s=60.0, percentile=95, delta=0.01
+            bounds=QualityFactorBounds(0.1, 1.0, 0.5),
+            initial_delay_s=0,
+            target_latency_s=60.0,
+            percentile=95,
+            delta=0.01,
         )
 
     async def test_it_rises_with_fast_answers_and_travels_on_the_request(self):
@@ -359,7 +371,9 @@ class TestQualityFactor:
 
 class TestTrace:
     def flow(self):
-        double = m.ranker(lambda t, c: c.with_columns({Post.score: c.ids.astype(np.float32)}).sort(Post.score))
+        double = m.ranker(
+            lambda t, c: c.with_columns({Post.score: c.ids.astype(np.float32)}).sort(Post.score)
+        )
         return Minimal(
             source("a", 1, 2, 3, 4, 5, 6),
             source("b", 6, 8),
@@ -519,7 +533,10 @@ class TestBuilding:
 
     @pytest.mark.parametrize(
         ("fields", "message"),
-        [({"desired": -1}, "desired: expected at least 0"), ({"desired": 1, "batch_size": 0}, "batch_size: expected")],
+        [
+            ({"desired": -1}, "desired: expected at least 0"),
+            ({"desired": 1, "batch_size": 0}, "batch_size: expected"),
+        ],
     )
     def test_impossible_results_configs_are_refused(self, fields, message):
         with pytest.raises(ConfigurationError, match=message):
