@@ -72,7 +72,7 @@ class Viewer(Target):
     Args:
         user_id: the viewer's id.
         limit: how many results are wanted; None leaves it to the product's parameters.
-        history: what is known about the viewer, filled in by the flow.
+        known: what is known about the viewer, filled in by the flow.
     """
 
     user_id: int

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
-from mixer import RecommendationFlow
+from mixer import RecommendationFlow, SourceRegistry
 from mixer.component import Component
 from mixer.trace import STAGES
 
@@ -24,16 +24,14 @@ def stage_table(flow: RecommendationFlow[Any, Any]) -> str:
 
 
 def _leaves(component: Component) -> Iterator[Component]:
-    children = list(component.children())
-    if not children or not type(component).__name__.startswith("_"):
-        if type(component).__name__ == "SourceRegistry":
-            for child in children:
-                yield from _leaves(child)
+    """What a person wrote: operators, which are private classes, and registries are only what holds it together."""
+    if isinstance(component, SourceRegistry) or type(component).__name__.startswith("_"):
+        children = list(component.children())
+        for child in children:
+            yield from _leaves(child)
+        if children:
             return
-        yield component
-        return
-    for child in children:
-        yield from _leaves(child)
+    yield component
 
 
 def _summary(component: Component) -> str:

@@ -186,6 +186,13 @@ def test_a_damaged_ranker_is_trained_again(call, cache, product):
     assert without_times(answer(call, product)) == expected
 
 
+def test_the_code_in_the_readme_runs(product, capsys):
+    readme = (REPOSITORY / "products" / product / "README.md").read_text(encoding="utf-8")
+    code = readme.split("```python\n")[1].split("```")[0]
+    exec(compile(code, f"{product}/README.md", "exec"), {})  # noqa: S102 - our own page
+    assert len(capsys.readouterr().out.splitlines()) >= 5
+
+
 def test_words_of_users_are_shown_as_they_are(capsys):
     row = {"id": 1, "score": 0.5, "source": "popular", "sources": ["popular"], "reason": "[/b] :smile:"}
     table = timeline.table(1, [{**row, "author": "[x]", "age_h": 1.0, "text": "[/red] [bold]hi[/bold]"}])
