@@ -13,6 +13,7 @@
     ├── TargetTypeError           a flow was given something that is not a Target
     ├── DeadlineExceededError     the request ran out of time where no partial answer is honest
     ├── ParamError                unknown, mistyped or out-of-bounds parameter values; lists every problem
+    ├── UnknownProductError       no product has the name that was asked for
     ├── ReplayError               a capture cannot be read, or a replay did not reproduce it
     └── MissingExtraError         an optional dependency is not installed (also an ImportError)
 
@@ -88,6 +89,10 @@ class TargetTypeError(MixerError, TypeError):
 
 class DeadlineExceededError(MixerError, TimeoutError):
     """The request ran out of time at a stage where no partial answer is honest."""
+
+
+class UnknownProductError(MixerError, LookupError):
+    """No product has the name that was asked for."""
 
 
 class ReplayError(MixerError):

@@ -70,7 +70,7 @@ class _MappedFlow(BaseFlow[T2, C], Generic[T, T2, C]):
         return await self.flow.process(self.function(target))
 
 
-class _BuiltOnce(ABCMeta):
+class BuiltOnce(ABCMeta):
     """Resolves and checks a flow right after its constructor, whatever that looks like."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -79,7 +79,7 @@ class _BuiltOnce(ABCMeta):
         return flow
 
 
-class RecommendationFlow(BaseFlow[T, C], metaclass=_BuiltOnce):
+class RecommendationFlow(BaseFlow[T, C], metaclass=BuiltOnce):
     """A recommendation pipeline with a fixed order of stages; subclass it and fill the hooks you need.
 
     Order: ``update_target``, ``target_eligibility``, ``candidate_sources`` (concurrent, merged in declared

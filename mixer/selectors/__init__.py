@@ -1,0 +1,143 @@
+"""Selectors: from a pool of several flows' results to one slate.
+
+Semantics and names are those of product-mixer's component library; see ``docs/reference/selectors.md``.
+"""
+
+from mixer.selectors.append import (
+    InsertAppend,
+    InsertAppendPattern,
+    InsertAppendRatio,
+    InsertAppendWeave,
+    InsertAppendWithoutFeature,
+)
+from mixer.selectors.base import Amount, Dropped, Selection, Selector, select_all, selector
+from mixer.selectors.conditional import (
+    SelectConditionally,
+    SelectFromSubpool,
+    param_gated,
+    param_not_gated,
+    select_conditionally,
+)
+from mixer.selectors.debunch import Debunch, TrimTail
+from mixer.selectors.drop import (
+    DropAll,
+    DropFiltered,
+    DropFilteredModuleItems,
+    DropMax,
+    DropMaxConversationModuleItems,
+    DropMaxModuleItems,
+    DropOrthogonal,
+)
+from mixer.selectors.drop_results import (
+    DropMaxResults,
+    DropModuleTooFew,
+    DropRequestedMaxModuleItems,
+    DropRequestedMaxResults,
+    DropTooFewResults,
+)
+from mixer.selectors.duplicates import (
+    DropDuplicateCandidates,
+    DropDuplicateModuleItems,
+    DropDuplicateResults,
+    DropNonDuplicate,
+    PickPinned,
+    combine_columns,
+    id_and_type,
+    id_only,
+    pick_first,
+)
+from mixer.selectors.entries import (
+    EVERYTHING,
+    CursorEntry,
+    Entries,
+    Entry,
+    Item,
+    Module,
+    Scope,
+    all_except,
+    only,
+)
+from mixer.selectors.into_module import InsertAppendIntoModule, InsertFixedPositionIntoModule
+from mixer.selectors.order import (
+    Reversed,
+    Shuffled,
+    SortByColumn,
+    SortByKey,
+    Sorter,
+    UpdateSort,
+    UpdateSortModuleItems,
+    UpdateSortResults,
+)
+from mixer.selectors.place import (
+    InsertDynamicPosition,
+    InsertFixedPosition,
+    InsertPerCandidateDynamicPosition,
+    InsertRandomPosition,
+    InsertRelativePosition,
+)
+
+__all__ = [
+    "EVERYTHING",
+    "Amount",
+    "CursorEntry",
+    "Debunch",
+    "DropAll",
+    "DropDuplicateCandidates",
+    "DropDuplicateModuleItems",
+    "DropDuplicateResults",
+    "DropFiltered",
+    "DropFilteredModuleItems",
+    "DropMax",
+    "DropMaxConversationModuleItems",
+    "DropMaxModuleItems",
+    "DropMaxResults",
+    "DropModuleTooFew",
+    "DropNonDuplicate",
+    "DropOrthogonal",
+    "DropRequestedMaxModuleItems",
+    "DropRequestedMaxResults",
+    "DropTooFewResults",
+    "Dropped",
+    "Entries",
+    "Entry",
+    "InsertAppend",
+    "InsertAppendIntoModule",
+    "InsertAppendPattern",
+    "InsertAppendRatio",
+    "InsertAppendWeave",
+    "InsertAppendWithoutFeature",
+    "InsertDynamicPosition",
+    "InsertFixedPosition",
+    "InsertFixedPositionIntoModule",
+    "InsertPerCandidateDynamicPosition",
+    "InsertRandomPosition",
+    "InsertRelativePosition",
+    "Item",
+    "Module",
+    "PickPinned",
+    "Reversed",
+    "Scope",
+    "SelectConditionally",
+    "SelectFromSubpool",
+    "Selection",
+    "Selector",
+    "Shuffled",
+    "SortByColumn",
+    "SortByKey",
+    "Sorter",
+    "TrimTail",
+    "UpdateSort",
+    "UpdateSortModuleItems",
+    "UpdateSortResults",
+    "all_except",
+    "combine_columns",
+    "id_and_type",
+    "id_only",
+    "only",
+    "param_gated",
+    "param_not_gated",
+    "pick_first",
+    "select_all",
+    "select_conditionally",
+    "selector",
+]
