@@ -16,8 +16,19 @@ from products.for_you.flow import ForYou
 
 
 @pytest.fixture(scope="session")
-def world():
-    return generate("tiny", seed=0).dataset
+def whole_world():
+    return generate("tiny", seed=0)
+
+
+@pytest.fixture(scope="session")
+def world(whole_world):
+    return whole_world.dataset
+
+
+@pytest.fixture(scope="session")
+def truth(whole_world):
+    """The probability of every action, which the ranker never sees."""
+    return whole_world.truth
 
 
 @pytest.fixture(scope="session")

@@ -207,7 +207,8 @@ def test_the_readme_shows_the_stages_of_the_flow(call, product):
     code, out, _ = call(product, "--stages")
     assert code == 0
     readme = (REPOSITORY / "products" / product / "README.md").read_text(encoding="utf-8")
-    assert readme.split(BEGIN)[1].split(END)[0].strip() == out.strip()
+    shown = readme.split(BEGIN)[1].split(END)[0].strip()
+    assert shown == out.strip(), f"paste the output of: python -m products.{product} --stages"
 
 
 def test_the_stage_table_names_every_source(for_you):

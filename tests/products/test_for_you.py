@@ -7,7 +7,7 @@ import attrs
 import numpy as np
 import pytest
 
-from components.datasets import Table
+from components.datasets import Action, Table
 from components.rankers.logistic import LogisticRanker, feature_matrix
 from components.stores.from_dataset import stores_of
 from components.stores.stores import mask_of
@@ -175,6 +175,24 @@ def area(scores, acted):
     """Probability that a candidate acted on scores higher than another."""
     pairs = scores[acted][:, None] - scores[~acted]
     return (pairs > 0).mean() + (pairs == 0).mean() / 2
+
+
+async def test_people_truly_like_the_timeline_better_than_simpler_ones(stores, truth, for_you):
+    flow = Collector(stores, KeepOrder())
+    likes = {"timeline": [], "everything": [], "newest": [], "popular": []}
+    for user in USERS:
+        viewer = viewer_of(stores, user, debug=DebugOptions(skip_side_effects=True))
+        posts = (await flow.process(viewer)).candidates
+        chosen = {
+            "timeline": (await for_you.process(viewer)).candidates,
+            "everything": posts,
+            "newest": posts.sort(Post.age_h, descending=False).head(20),
+            "popular": posts.sort(Post.recent_engagements).head(20),
+        }
+        for name, shown in chosen.items():
+            likes[name].append(truth.probability(np.full(len(shown), user), shown.ids, Action.FAV).mean())
+    timeline, *others = (np.mean(values) for values in likes.values())
+    assert timeline > 1.1 * max(others)
 
 
 def test_a_world_without_engagements_cannot_be_learned_from(world):
