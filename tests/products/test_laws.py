@@ -10,8 +10,8 @@ import pytest
 from hypothesis import strategies as st
 
 from components.stores.types import Account, Post, Viewer
-from mixer import Candidates, CandidateSource, Provenance, Request, SideEffect
-from mixer.testing import check_laws
+from mixer import Candidates, CandidateSource, DebugOptions, Provenance, Request, SideEffect
+from mixer.testing import check_conservation, check_laws
 
 SOURCES = ("in_network", "co_engagement", "popular")
 ACCOUNT_SOURCES = ("friends_of_friends", "mutual_interest", "popular")
@@ -66,10 +66,13 @@ def batches(count, build):
     )
 
 
-@pytest.mark.parametrize("name", ["for_you", "follow_recs"])
-def test_every_stage_keeps_its_laws(name, stores, request):
-    flow = request.getfixturevalue(name)
-    strategy = posts(stores) if name == "for_you" else accounts(stores)
+@pytest.fixture(params=["for_you", "follow_recs"])
+def flow(request):
+    return request.getfixturevalue(request.param)
+
+
+def test_every_stage_keeps_its_laws(flow, stores):
+    strategy = posts(stores) if flow.name == "for_you" else accounts(stores)
     checked = set()
     for _, stage in flow.components():
         if not isinstance(stage, SideEffect) and hasattr(stage, "children"):
@@ -77,6 +80,16 @@ def test_every_stage_keeps_its_laws(name, stores, request):
                 check_laws(one, target=viewers(stores), batches=strategy, examples=8)
                 checked.add(one.name)
     assert len(checked) > 12
+
+
+async def test_every_candidate_is_shown_or_left_for_a_reason(flow, stores):
+    debug = DebugOptions(trace=True)
+    for user in (1, 8, 77):
+        asked = Request(id="law", now_ms=stores.now_ms, debug=debug)
+        result = await flow.process(Viewer(user, 5, request=asked))
+        fates = check_conservation(result)
+        assert fates["shown"] == 5
+        assert fates["merged"] > 0
 
 
 def parts_of(stage):
