@@ -120,13 +120,13 @@ def _summary(thing: object) -> str:
 
 def _fields(thing: Any) -> dict[str, str]:
     fields: dict[str, str] = {}
-    kind: type[Any] = type(thing)
-    if issubclass(kind, (Ranker, Transform)):
+    kind: type[object] = type(cast("object", thing))
+    settings: list[str] = [field.name for field in attrs.fields(kind)] if attrs.has(kind) else []
+    if issubclass(kind, Ranker | Transform):
         fields["traits"] = str(thing.traits).removeprefix("Trait.")
     if issubclass(kind, Hydrator):
         fields["reads"] = ", ".join(key.name for key in thing.reads) or "nothing"
         fields["writes"] = ", ".join(key.name for key in thing.writes)
-    settings: list[str] = [field.name for field in attrs.fields(kind)] if attrs.has(kind) else []
     for name in settings:
         value: Any = getattr(thing, name)
         if name not in fields and isinstance(value, (str, int, float, frozenset, Param)):
