@@ -46,7 +46,9 @@ class TestAgainstRows:
 
     @given(batches(Post), st.data())
     def test_where_keeps_the_rows_of_the_mask(self, batch, data):
-        mask = np.array(data.draw(st.lists(st.booleans(), min_size=len(batch), max_size=len(batch))), dtype=bool)
+        mask = np.array(
+            data.draw(st.lists(st.booleans(), min_size=len(batch), max_size=len(batch))), dtype=bool
+        )
         assert batch.where(mask).rows() == [row for row, kept in zip(batch.rows(), mask, strict=True) if kept]
 
     @given(batches(Post, min_size=1), st.data())
@@ -66,7 +68,10 @@ class TestAgainstRows:
             sign = -1.0 if descending else 1.0
             expected = sorted(
                 range(len(batch)),
-                key=lambda row: (np.isnan(batch[Post.score][row]), sign * np.nan_to_num(batch[Post.score][row], posinf=9e9, neginf=-9e9)),
+                key=lambda row: (
+                    np.isnan(batch[Post.score][row]),
+                    sign * np.nan_to_num(batch[Post.score][row], posinf=9e9, neginf=-9e9),
+                ),
             )
             found = batch.sort(Post.score, descending=descending)
             assert found.handles.tolist() == batch.handles[expected].tolist()
@@ -85,7 +90,9 @@ class TestAgainstRows:
     @given(batches(Post), st.data())
     def test_any_sequence_of_operations_equals_the_same_on_rows(self, batch, data):
         rows = batch.rows()
-        for operation in data.draw(st.lists(st.sampled_from(["where", "reverse", "score", "sort", "head"]), max_size=8)):
+        for operation in data.draw(
+            st.lists(st.sampled_from(["where", "reverse", "score", "sort", "head"]), max_size=8)
+        ):
             if operation == "where":
                 batch, rows = batch.where(batch.ids % 2 == 0), [row for row in rows if row.id % 2 == 0]
             elif operation == "reverse":
@@ -118,7 +125,9 @@ class TestImmutability:
 
     def test_columns_are_shared_when_rows_do_not_change(self):
         batch = posts(1, 2, 3)
-        assert np.shares_memory(batch.with_columns({Post.score: np.zeros(3)})[Post.author_id], batch[Post.author_id])
+        assert np.shares_memory(
+            batch.with_columns({Post.score: np.zeros(3)})[Post.author_id], batch[Post.author_id]
+        )
 
     def test_with_columns_leaves_the_original_alone(self):
         batch = posts(1, 2, score=np.float32([0.5, 0.6]))
@@ -214,7 +223,10 @@ class TestErrors:
 
 class TestProvenance:
     def merged(self):
-        one, two = posts(1, 2, source_score=np.float32([0.9, 0.8])), posts(2, 3, source_score=np.float32([5.0, 4.0]))
+        one, two = (
+            posts(1, 2, source_score=np.float32([0.9, 0.8])),
+            posts(2, 3, source_score=np.float32([5.0, 4.0])),
+        )
         batch = m.Candidates.concat([one, two])
         return batch.stamped(m.Provenance.of(("a", "b"), [2, 2], batch))
 

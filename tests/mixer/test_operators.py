@@ -68,7 +68,9 @@ class TestPredicatesOnTargets:
         result = await resolved(Never("first").and_then(second).check(TARGET))
         assert result == m.PredicateResult.invalid("first")
         assert not calls
-        assert await resolved(Always().and_then(Never("second")).check(TARGET)) == m.PredicateResult.invalid("second")
+        assert await resolved(Always().and_then(Never("second")).check(TARGET)) == m.PredicateResult.invalid(
+            "second"
+        )
 
     async def test_or_unites_reasons_only_if_both_are_invalid(self):
         assert (await resolved(Never("a").or_(Always()).check(TARGET))).valid
@@ -134,7 +136,13 @@ class TestPredicatesOnCandidates:
         verdicts = await resolved(even().and_then(second).check(TARGET, of(1, 2, 3, 4, 5)))
         assert calls[0][1].ids.tolist() == [2, 4]
         assert verdicts.keep.tolist() == [False, True, False, False, False]
-        assert [verdicts.reasons_of(row) for row in range(5)] == [("odd",), (), ("odd",), ("large",), ("odd",)]
+        assert [verdicts.reasons_of(row) for row in range(5)] == [
+            ("odd",),
+            (),
+            ("odd",),
+            ("large",),
+            ("odd",),
+        ]
 
     async def test_or_asks_only_about_the_dropped(self):
         second, calls = recording(small())
@@ -179,7 +187,9 @@ class TestPredicatesOnCandidates:
 
     async def test_lifted_functions_must_answer_with_a_mask(self):
         wrong = m.candidate_predicate(reason="x")(slow_nonsense)
-        with pytest.raises(ContractError, match="slow_nonsense: expected a boolean mask or Verdicts, got str"):
+        with pytest.raises(
+            ContractError, match="slow_nonsense: expected a boolean mask or Verdicts, got str"
+        ):
             await resolved(wrong.check(TARGET, of(1)))
 
     async def test_async_functions_are_lifted_too(self):
@@ -202,7 +212,9 @@ async def slow_nonsense(target, posts):
 
 class TestVerdicts:
     def test_first_match_keeps_every_rule_that_matched(self):
-        verdicts = Verdicts.first_match({"old": np.array([True, True, False]), "seen": np.array([True, False, False])})
+        verdicts = Verdicts.first_match(
+            {"old": np.array([True, True, False]), "seen": np.array([True, False, False])}
+        )
         assert [verdicts.reasons_of(row) for row in range(3)] == [("old", "seen"), ("old",), ()]
 
     def test_dropping_for_no_reason_is_legal(self):
@@ -242,7 +254,13 @@ class TestSources:
         assert await self.ids(gated.gate(Always())) == [1, 2, 3, 4, 5]
 
     async def test_every_wrapper_keeps_the_name(self):
-        for wrapped in (numbers.limit(1), numbers.fail_open(), numbers.within(1), numbers.gate(Always()), numbers.observe("x")):
+        for wrapped in (
+            numbers.limit(1),
+            numbers.fail_open(),
+            numbers.within(1),
+            numbers.gate(Always()),
+            numbers.observe("x"),
+        ):
             assert wrapped.name == "numbers"
         assert numbers.named("other").name == "other"
         assert numbers.map_target(lambda x: x).name == "numbers"

@@ -29,10 +29,16 @@ class Radio(m.RecommendationFlow[m.Target, Song]):
         self.store = {"songs": np.arange(20), "plays": 1}
 
     def candidate_sources(self, target):
-        return [m.candidate_source(lambda _: m.Candidates(Song, {Song.id: self.store["songs"]})).named("charts")]
+        return [
+            m.candidate_source(lambda _: m.Candidates(Song, {Song.id: self.store["songs"]})).named("charts")
+        ]
 
     def hydrate_candidates(self):
-        return [m.hydrator(writes=(Song.plays,))(lambda target, songs: {Song.plays: songs.ids * self.store["plays"]})]
+        return [
+            m.hydrator(writes=(Song.plays,))(
+                lambda target, songs: {Song.plays: songs.ids * self.store["plays"]}
+            )
+        ]
 
     def select_ranker(self, target):
         def rank(target, songs):
@@ -119,7 +125,10 @@ async def test_a_capture_belongs_to_its_flow():
         await replay(Other(), capture)
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", b"mixer capture 1\n", b"mixer capture 1\n\x80\x04N.", b"mixer capture 1\ngarbage"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"hello", b"mixer capture 1\n", b"mixer capture 1\n\x80\x04N.", b"mixer capture 1\ngarbage"],
+)
 def test_files_that_are_no_captures_are_refused(tmp_path, content):
     path = tmp_path / "capture"
     path.write_bytes(content)
