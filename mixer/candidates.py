@@ -52,6 +52,7 @@ class Candidates(Generic[C_co]):
     Raises:
         UnknownColumnError, ColumnTypeError, ColumnShapeError, AbsentColumnError.
 
+    >>> from mixer import column
     >>> class Post(Candidate):
     ...     author_id = column(np.int64)
     >>> posts = Candidates(Post, {Post.id: [3, 1, 2], Post.author_id: [7, 7, 8]})
