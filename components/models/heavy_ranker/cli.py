@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from components.models.heavy_ranker.load import dump, load_config, preset_names
+from components.models.heavy_ranker.load import dump, load_as, load_config, preset_names
 from mixer.errors import MixerError
 
 if TYPE_CHECKING:
@@ -174,6 +174,37 @@ def drift(
         typer.echo(
             f"{head:50} {mark:8} p/y {d.ratio_before:.3f} -> {d.ratio_now:.3f} (± {d.standard_error:.3f}), "
             f"ECE {d.ece_now:.4f}, PSI {d.stability_index:.4f}"
+        )
+
+
+@app.command()
+def fit(
+    train_file: Annotated[Path, typer.Option("--train", help="libsvm or CSV click log.")],
+    valid_file: Annotated[Path, typer.Option("--valid", help="Early stopping and calibration.")],
+    test_file: Annotated[Path, typer.Option("--test", help="Reported.")],
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="YAML; defaults without it.")] = None,
+    overrides: SetOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Keep checkpoint and vocabulary here.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Fit with this many seeds.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit a click model on public files; AUC and log loss before and after calibration."""
+    from components.models.heavy_ranker.fit import ClickConfig, Files, fit_click_log
+
+    settings, files = load_as(ClickConfig, config, overrides or []), Files(train_file, valid_file, test_file)
+    for seed in range(settings.fit.seed, settings.fit.seed + seeds):
+        once = attrs.evolve(settings, fit=attrs.evolve(settings.fit, seed=seed))
+        folder = out / f"seed-{seed}" if out is not None and seeds > 1 else out
+        report = fit_click_log(once, files, folder, quiet=as_json)
+        if as_json:
+            typer.echo(json.dumps(attrs.asdict(report)))
+            continue
+        typer.echo(f"seed {seed}, {report.epochs:g} epochs; test split")
+        typer.echo(f"  raw         AUC {report.auc:.6f}  log loss {report.log_loss:.6f}")
+        typer.echo(
+            f"  calibrated  AUC {report.auc_calibrated:.6f}  log loss {report.log_loss_calibrated:.6f}"
         )
 
 

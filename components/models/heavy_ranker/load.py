@@ -7,7 +7,7 @@ import types
 import typing
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 import msgspec
@@ -18,6 +18,8 @@ from mixer.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+T = TypeVar("T")
 
 PRESETS = resources.files("components.models.heavy_ranker") / "presets"
 
@@ -35,25 +37,30 @@ def load_config(source: str | Path, overrides: Iterable[str] = ()) -> RankerConf
     Raises:
         ConfigurationError: unknown preset or key, wrong type, or a value out of its bounds.
     """
-    tree = _read(str(source), seen=())
+    return load_as(RankerConfig, source, overrides)
+
+
+def load_as(kind: type[T], source: str | Path | None, overrides: Iterable[str] = ()) -> T:
+    """The same for any configuration class; without a source it starts from the class's defaults."""
+    tree = {} if source is None else _read(str(source), seen=())
     for override in overrides:
         _apply(tree, override)
-    return decode(tree, str(source))
+    return decode(kind, tree, "defaults" if source is None else str(source))
 
 
-def decode(tree: Mapping[str, Any], source: str) -> RankerConfig:
+def decode(kind: type[T], tree: Mapping[str, Any], source: str) -> T:
     """Turns plain data into a configuration; every unknown key is reported with the nearest known one."""
-    problems = list(_unknown_keys(tree, RankerConfig, ""))
+    problems = list(_unknown_keys(tree, kind, ""))
     if problems:
         raise ConfigurationError(source, problems)
     try:
         # YAML reads 1e-3 as text; not strict, it becomes the number that was meant.
-        return msgspec.convert(tree, RankerConfig, strict=False)
+        return msgspec.convert(tree, kind, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigurationError(source, [str(error)]) from error
 
 
-def dump(config: RankerConfig) -> str:
+def dump(config: object) -> str:
     """The configuration as YAML, every default written out."""
     return yaml.safe_dump(_plain(msgspec.to_builtins(config)), sort_keys=False)
 

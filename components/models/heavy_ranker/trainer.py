@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from components.models.calibration import Calibration
+from components.models.calibration import Calibration, Method
 from components.models.heavy_ranker import checkpoint
 from components.models.heavy_ranker.batch import Inputs, Labels, check_labels
 from components.models.heavy_ranker.datasets import BatchOrder, Dataset, in_order
@@ -225,10 +225,10 @@ def evaluate(predictor: Predictor, dataset: Dataset) -> HeadMetrics:
     return head_metrics(predictor.heads, labels, predictor.calibration.probabilities(logits), weights)
 
 
-def calibrate(predictor: Predictor, dataset: Dataset) -> Calibration:
+def calibrate(predictor: Predictor, dataset: Dataset, method: Method = "auto") -> Calibration:
     """Fits every head on a data set from after the training period."""
     logits, labels, weights = score(predictor, dataset)
-    return Calibration.fit(predictor.heads, logits, labels, weights)
+    return Calibration.fit(predictor.heads, logits, labels, weights, method)
 
 
 def score(
