@@ -26,10 +26,10 @@ TOPICS: dict[str, tuple[str, ...]] = {
 """Topics by name, with things one can talk about."""
 
 _FORMS = (
-    "{} was worth the wait today",
+    "{}: worth the wait today",
     "Can't stop thinking about {}",
     "Three things I learnt about {} this week",
-    "Unpopular opinion: {} is overrated",
+    "Unpopular opinion about {}: not for me",
     "Does anyone have advice about {}?",
     "Finally, {}!",
     "{} again, and better than last time",
