@@ -52,7 +52,7 @@ def load_world(
     path = directory / f"world-{size}-{seed}-{_version()}.pickle"
     if path.exists():
         try:
-            return pickle.loads(path.read_bytes())
+            return pickle.loads(path.read_bytes())  # noqa: S301 - our own file in the user's own cache
         except (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError):
             path.unlink()
     made = generate(size, seed, progress)

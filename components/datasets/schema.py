@@ -156,7 +156,7 @@ class Dataset:
     """
 
     name: str
-    tables: Mapping[str, Table] = attrs.field(converter=lambda tables: _completed(tables))
+    tables: Mapping[str, Table] = attrs.field(converter=lambda tables: _completed(tables))  # noqa: PLW0108 - defined below
     now_ms: int
     report: LoadReport = LoadReport()
 

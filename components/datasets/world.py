@@ -16,7 +16,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from components.datasets.schema import Action, Dataset, Relation
+from components.datasets.schema import Dataset, Relation
 from components.datasets.table import Table
 from components.datasets.truth import GATE_CENTRE, GATE_SLOPE, POSITION_DECAY, Truth
 from components.datasets.words import TOPICS, texts_of

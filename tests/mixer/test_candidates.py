@@ -150,7 +150,7 @@ class TestDefaults:
     def test_concat_drops_a_required_column_that_a_part_lacks(self):
         partial = m.Candidates(Post, {Post.id: [5]})
         joined = m.Candidates.concat([posts(1), partial])
-        with pytest.raises(AbsentColumnError, match="Post.author_id has no default"):
+        with pytest.raises(AbsentColumnError, match=r"Post\.author_id has no default"):
             joined[Post.author_id]
 
     def test_empty_parts_impose_nothing(self):
@@ -177,7 +177,9 @@ class TestErrors:
             posts(1, vector=np.zeros((1, 2), np.float32))
 
     def test_an_unknown_column_lists_those_there_are(self):
-        with pytest.raises(UnknownColumnError, match="Other.weight is not a column of Post; its columns: id"):
+        with pytest.raises(
+            UnknownColumnError, match=r"Other\.weight is not a column of Post; its columns: id"
+        ):
             posts(1)[Other.weight]
         with pytest.raises(UnknownColumnError):
             posts(1).with_columns({Other.weight: [1.0]})
@@ -293,7 +295,7 @@ class TestConversions:
 
     @given(batches(Post))
     def test_pickling_keeps_columns_and_their_keys(self, batch):
-        again = pickle.loads(pickle.dumps(batch))  # noqa: S301 - our own bytes
+        again = pickle.loads(pickle.dumps(batch))
         assert again.equals(batch)
 
 

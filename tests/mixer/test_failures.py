@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+from typing import ClassVar
 
 import anyio
 import numpy as np
@@ -126,7 +127,7 @@ async def test_a_stage_that_only_computes_is_never_cut_short():
 
 async def test_a_stage_budget_is_a_deadline_of_its_own():
     class Budgeted(Flow):
-        stage_budgets_s = {"ranker": 0.001}
+        stage_budgets_s: ClassVar = {"ranker": 0.001}
 
     result = await Budgeted(ranker=hanging(m.SortBy(Post.id))).process(m.Target())
     assert result.candidates.ids.tolist() == [1, 2, 3]

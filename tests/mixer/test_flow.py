@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import ClassVar
 
 import anyio
 import attrs
@@ -497,7 +498,7 @@ class TestBuilding:
 
         class Wrong(Minimal):
             label = "Not snake case"
-            stage_budgets_s = {"rank": 1.0, "ranker": -1.0}
+            stage_budgets_s: ClassVar = {"rank": 1.0, "ranker": -1.0}
 
         with pytest.raises(ConfigurationError) as caught:
             Wrong(

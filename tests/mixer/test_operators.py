@@ -391,9 +391,8 @@ class TestRankersAndTransforms:
 
 
 class TestHydrators:
-    def likes(self, **changes) -> m.Hydrator:
-        made = m.hydrator(writes=(Post.likes,))(lambda target, posts: {Post.likes: posts.ids * 10})
-        return made
+    def likes(self) -> m.Hydrator:
+        return m.hydrator(writes=(Post.likes,))(lambda target, posts: {Post.likes: posts.ids * 10})
 
     async def test_layers_follow_what_is_read(self):
         score = m.hydrator(reads=(Post.likes,), writes=(Post.score,))(

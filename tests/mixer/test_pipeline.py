@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import ClassVar
 
 import anyio
 import attrs
@@ -256,7 +257,7 @@ class TestInventory:
         class Full(Posts):
             """A flow with everything."""
 
-            stage_budgets_s = {"ranker": 0.4}
+            stage_budgets_s: ClassVar = {"ranker": 0.4}
 
             def __init__(self):
                 super().__init__(1)

@@ -80,7 +80,7 @@ async def test_a_stage_that_reads_its_own_clock_is_found_out():
         def select_ranker(self, target):
             return super().select_ranker(target).reverse()
 
-    with pytest.raises(ReplayError, match="flow 'radio'.*expected"):
+    with pytest.raises(ReplayError, match=r"flow 'radio'.*expected"):
         await verify(Drifting(), capture)
 
 

@@ -245,7 +245,7 @@ def test_amounts_can_be_params_and_functions():
         (lambda: s.InsertRandomPosition("a", 3, 2), "end: expected at least start"),
         (lambda: s.InsertAppendPattern("a", flow_of, ()), "pattern: expected at least one"),
         (lambda: s.InsertAppendRatio("a", flow_of, {"a": -1.0}), "expected at least 0"),
-        (lambda: s.only(), "at least one flow"),
+        (s.only, "at least one flow"),
     ],
 )
 def test_impossible_numbers_are_refused_when_built(build, message):

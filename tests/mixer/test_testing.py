@@ -102,17 +102,18 @@ def build_anew(posts):
 
 
 counter = itertools.count()
+UNSEEDED = np.random.default_rng()
 DISHONEST = [
     (m.candidate_predicate(reason="x")(lambda t, posts: np.arange(len(posts)) < 1), "batching never changes an answer"),
     (m.candidate_predicate(reason="x")(lambda t, posts: posts.ids * len(posts) < posts.ids.sum()), "batching never changes an answer"),
     (m.candidate_predicate(reason="x")(lambda t, posts: np.ones(len(posts) + 1, bool)), "one verdict a row"),
     (m.candidate_predicate(reason="x")(lambda t, posts: np.full(len(posts), next(counter) % 2 == 0)), "answer"),
     (m.hydrator(writes=(Post.score,))(lambda t, posts: {}), "exactly the declared columns"),
-    (m.hydrator(writes=(Post.score,))(lambda t, posts: {Post.score: np.random.random(len(posts))}), "same request"),
+    (m.hydrator(writes=(Post.score,))(lambda t, posts: {Post.score: UNSEEDED.random(len(posts))}), "same request"),
     (m.ranker(lambda t, posts: posts.head(1)), "without the DROPS trait"),
     (m.ranker(lambda t, posts: m.Candidates.concat([posts, posts])), "added or repeated"),
     (m.ranker(lambda t, posts: build_anew(posts)), "built anew"),
-    (m.ranker(lambda t, posts: posts.take(np.random.permutation(len(posts)))), "same request"),
+    (m.ranker(lambda t, posts: posts.take(UNSEEDED.permutation(len(posts)))), "same request"),
     (Sneaky(lambda posts: posts.sort(Post.id)), "without the REORDERS trait"),
     (Sneaky(lambda posts: posts.head(1)), "without the DROPS trait"),
     (rewriting(lambda posts: posts.with_columns({Post.score: posts.ids}), m.Trait.DROPS), "without the ANNOTATES trait"),

@@ -6,7 +6,7 @@ import gzip
 import shutil
 import tarfile
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -16,6 +16,9 @@ from hypothesis import strategies as st
 from components.datasets import Action, DataError, Dataset, Table, load
 from components.datasets.higgs import load_higgs
 from components.datasets.lastfm import load_lastfm
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def small(**tables) -> Dataset:
