@@ -13,8 +13,8 @@ import attrs
 from mixer.columns import Candidate
 from mixer.component import Component, MaybeAwaitable, function_name, resolved
 from mixer.concurrency import Failure, attempt
-from mixer.run import observing, settle, steps_so_far
-from mixer.transforms import Trait, Transform
+from mixer.run import observing
+from mixer.transforms import Trait, Transform, noted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,13 +92,8 @@ class _Then(Ranker[T, C]):
         return self.first.traits | self.second.traits
 
     async def rank(self, target: T, candidates: Candidates[C]) -> Candidates[C]:
-        steps = steps_so_far()
-        between = await resolved(self.first.rank(target, candidates))
-        settle(self.first.name, steps, candidates, between)
-        steps = steps_so_far()
-        after = await resolved(self.second.rank(target, between))
-        settle(self.second.name, steps, between, after)
-        return after
+        between = await noted(self.first, candidates, lambda: self.first.rank(target, candidates))
+        return await noted(self.second, between, lambda: self.second.rank(target, between))
 
 
 @attrs.frozen
@@ -115,13 +110,10 @@ class _Chain(Ranker[T, C]):
         return self.transform.traits | self.ranker.traits
 
     async def rank(self, target: T, candidates: Candidates[C]) -> Candidates[C]:
-        steps = steps_so_far()
-        prepared = await resolved(self.transform.transform(target, candidates))
-        settle(self.transform.name, steps, candidates, prepared)
-        steps = steps_so_far()
-        after = await resolved(self.ranker.rank(target, prepared))
-        settle(self.ranker.name, steps, prepared, after)
-        return after
+        prepared = await noted(
+            self.transform, candidates, lambda: self.transform.transform(target, candidates)
+        )
+        return await noted(self.ranker, prepared, lambda: self.ranker.rank(target, prepared))
 
 
 @attrs.frozen

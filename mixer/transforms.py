@@ -43,6 +43,16 @@ def check_traits(name: str, traits: Trait, before: Candidates[Any], after: Candi
     raise ContractError(name, f"{expected} the {len(before)} candidates it was given", f"{len(after)}")
 
 
+async def noted(
+    component: Component, before: Candidates[C], call: Callable[[], MaybeAwaitable[Candidates[C]]]
+) -> Candidates[C]:
+    """What a part of a composed stage answers, with its step in the ledger of a traced request."""
+    steps = steps_so_far()
+    after = await resolved(call())
+    settle(component.name, steps, before, after)
+    return after
+
+
 class Transform(Component, Generic[T, C]):
     """Rewrites a list of candidates within its declared traits. Exceptions propagate."""
 
@@ -71,6 +81,20 @@ class Transform(Component, Generic[T, C]):
         return _Observe(self, scope)
 
 
+class _Wrapper(Transform[T, C]):
+    """A transform around another that keeps its name and traits."""
+
+    inner: Transform[Any, Any]
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    @property
+    def traits(self) -> Trait:  # type: ignore[override] - computed
+        return self.inner.traits
+
+
 @attrs.frozen
 class _Then(Transform[T, C]):
     first: Transform[T, C]
@@ -81,27 +105,14 @@ class _Then(Transform[T, C]):
         return self.first.traits | self.second.traits
 
     async def transform(self, target: T, candidates: Candidates[C]) -> Candidates[C]:
-        steps = steps_so_far()
-        between = await resolved(self.first.transform(target, candidates))
-        settle(self.first.name, steps, candidates, between)
-        steps = steps_so_far()
-        after = await resolved(self.second.transform(target, between))
-        settle(self.second.name, steps, between, after)
-        return after
+        between = await noted(self.first, candidates, lambda: self.first.transform(target, candidates))
+        return await noted(self.second, between, lambda: self.second.transform(target, between))
 
 
 @attrs.frozen
-class _Gated(Transform[T, C]):
+class _Gated(_Wrapper[T, C]):
     inner: Transform[T, C]
     gate: Predicate[T]
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
-
-    @property
-    def traits(self) -> Trait:  # type: ignore[override] - computed
-        return self.inner.traits
 
     async def transform(self, target: T, candidates: Candidates[C]) -> Candidates[C]:
         if (await resolved(self.gate.check(target))).valid:
@@ -110,34 +121,18 @@ class _Gated(Transform[T, C]):
 
 
 @attrs.frozen
-class _MapTarget(Transform[T2, C], Generic[T, T2, C]):
+class _MapTarget(_Wrapper[T2, C], Generic[T, T2, C]):
     inner: Transform[T, C]
     function: Callable[[T2], T]
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
-
-    @property
-    def traits(self) -> Trait:  # type: ignore[override] - computed
-        return self.inner.traits
 
     def transform(self, target: T2, candidates: Candidates[C]) -> MaybeAwaitable[Candidates[C]]:
         return self.inner.transform(self.function(target), candidates)
 
 
 @attrs.frozen
-class _Observe(Transform[T, C]):
+class _Observe(_Wrapper[T, C]):
     inner: Transform[T, C]
     scope: str
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
-
-    @property
-    def traits(self) -> Trait:  # type: ignore[override] - computed
-        return self.inner.traits
 
     async def transform(self, target: T, candidates: Candidates[C]) -> Candidates[C]:
         with observing(self.scope) as observation:
