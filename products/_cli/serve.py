@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
@@ -69,9 +71,15 @@ def serve(product: Product, options: Options) -> None:
     anyio.run(_serve, product, options)
 
 
+def _console() -> Console:
+    """Standard output; wide enough for a row a line where nobody says how wide it is."""
+    width = 120 if not sys.stdout.isatty() and "COLUMNS" not in os.environ else None
+    return Console(width=width, markup=False, emoji=False, highlight=False)  # texts are users' words
+
+
 async def _serve(product: Product, options: Options) -> None:
     options.check()
-    bars, console = Bars(), Console(markup=False, emoji=False, highlight=False)  # texts are users' words
+    bars, console = Bars(), _console()
     loaded = open_data(options.data, options.world, options.seed, bars)
     require(loaded.data, product.name, *product.needs)
     report(loaded.data, bars.console)

@@ -41,7 +41,7 @@ def reason(stores: Stores, post: Post, source: str) -> str:
     """Why a post is shown, in words; the closest connection wins."""
     engaged = people(stores, post.social_proof, post.followed_engagers)
     if post.in_network:
-        return f"by {stores.called(post.author_row)}, whom you follow"
+        return f"you follow {stores.called(post.author_row)}"
     if engaged:
         return f"{engaged} you follow engaged with it"
     if source == "co_engagement":
