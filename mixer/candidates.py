@@ -358,6 +358,12 @@ class Candidates(Generic[C_co]):
         # Provenance belongs to a run and is not kept; the type must be importable.
         return _restored, (self.kind, {key.name: np.asarray(self[key]) for key in self.present})
 
+    def detached(self) -> Candidates[C_co]:
+        """The same rows without handles and provenance, as a source of another run has to give them."""
+        if self.provenance is None:
+            return self
+        return Candidates(self.kind, {key: self[key] for key in self.present})
+
     # -- Arrow -------------------------------------------------------------------------------------------
 
     def to_arrow(self) -> Any:

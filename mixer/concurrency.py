@@ -84,7 +84,7 @@ class Failure:
 
     def report(self, component: str, effect: str) -> None:
         """Say so in the result of the request."""
-        degrade(component, self.cause, effect, self.error)
+        degrade(component, self.cause, effect, error_name=type(self.error).__name__ if self.error else "")
 
 
 async def attempt(

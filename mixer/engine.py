@@ -140,6 +140,7 @@ class Execution(Generic[T, C]):
         return self._merged(names, parts)
 
     def _merged(self, names: list[str], parts: list[Candidates[C]]) -> Candidates[C]:
+        parts = [part.detached() for part in parts]
         merged = parts[0] if len(parts) == 1 else Candidates.concat(parts) if parts else None
         if merged is None or not len(merged):
             merged = Candidates.empty(self.plan.kind)

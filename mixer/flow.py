@@ -19,7 +19,9 @@ from mixer.logs import logger
 from mixer.predicates import Always, Predicate
 from mixer.rankers import KeepOrder, Ranker
 from mixer.result import Outcome, RecommendationResult
+from mixer.run import degrade
 from mixer.side_effects import SideEffect, SideEffectQueue
+from mixer.sources import CandidateSource, SourceRegistry
 from mixer.stats import StatsReceiver
 from mixer.target import Target
 from mixer.trace import STAGES
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from mixer.component import MaybeAwaitable
     from mixer.filter_take import ResultsConfig
     from mixer.quality_factor import QualityFactor
-    from mixer.sources import CandidateSource
 
 T = TypeVar("T", bound=Target)
 T2 = TypeVar("T2", bound=Target)
@@ -56,6 +57,10 @@ class BaseFlow(ABC, Generic[T, C]):
         """The same flow, under its own name, for something from which the target can be computed."""
         return _MappedFlow(self, function)
 
+    def as_source(self) -> CandidateSource[T, C]:
+        """The flow's answers as candidates for another flow; what the flow had to do without is reported there."""
+        return _FlowSource(self)
+
 
 class _MappedFlow(BaseFlow[T2, C], Generic[T, T2, C]):
     def __init__(self, flow: BaseFlow[T, C], function: Callable[[T2], T]) -> None:
@@ -68,6 +73,21 @@ class _MappedFlow(BaseFlow[T2, C], Generic[T, T2, C]):
 
     async def process(self, target: T2) -> RecommendationResult[C]:
         return await self.flow.process(self.function(target))
+
+
+@attrs.frozen
+class _FlowSource(CandidateSource[T, C]):
+    flow: BaseFlow[T, C]
+
+    @property
+    def name(self) -> str:
+        return self.flow.name
+
+    async def fetch(self, target: T) -> Candidates[C]:
+        result = await self.flow.process(target)
+        for one in result.degradations:
+            degrade(f"{self.name}/{one.component}", one.cause, one.effect, error_name=one.error)
+        return result.candidates
 
 
 class BuiltOnce(ABCMeta):
@@ -323,8 +343,6 @@ def _unless(default: type[Any], component: R) -> R | None:
 
 
 def _stage_of(component: Component) -> str:
-    from mixer.sources import CandidateSource, SourceRegistry
-
     if isinstance(component, CandidateSource | SourceRegistry):
         return "candidate_generation"
     return "ranker" if isinstance(component, Ranker) else "other"

@@ -30,7 +30,6 @@ class Cause(Enum):
 
     TIMEOUT = "timeout"
     ERROR = "error"
-    OVERLOAD = "overload"
 
 
 @attrs.frozen
@@ -118,11 +117,11 @@ class Run:
 CURRENT: ContextVar[Run | None] = ContextVar("mixer_run", default=None)
 
 
-def degrade(component: str, cause: Cause, effect: str, error: BaseException | None = None) -> None:
+def degrade(component: str, cause: Cause, effect: str, *, error_name: str = "") -> None:
     """Report that a part of the answer is missing; the result will say so."""
     run = CURRENT.get()
     if run is not None:
-        run.degradations.append(Degradation(component, cause, effect, type(error).__name__ if error else ""))
+        run.degradations.append(Degradation(component, cause, effect, error_name))
 
 
 def note(

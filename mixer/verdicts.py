@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-ERROR_KEPT = "error_kept"
-"""Policy KEEP: the predicate failed and the row stays. Never appears as a drop reason."""
 ERROR_DROPPED = "error_dropped"
 """Policy DROP: the predicate failed, so the row goes."""
 

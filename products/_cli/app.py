@@ -20,13 +20,13 @@ from products._cli.options import (
 )
 
 if TYPE_CHECKING:
-    from products._cli.serve import Product
+    from products._cli.serve import Application
 
 EPILOG = """Without --data: the embedded world, which is made on the first run and then kept, like the ranker, in the
 cache (MIXER_CACHE names another directory). Parameters are read from variables MIXER_PARAM_..."""
 
 
-def app_of(product: Callable[[], Product], summary: str) -> typer.Typer:
+def app_of(product: Callable[[], Application], summary: str) -> typer.Typer:
     """An app with one command; the product is imported when there is something to answer, not for ``--help``."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
 

@@ -27,7 +27,7 @@ from products._cli.stage_table import stage_table
 
 
 @attrs.frozen
-class Product:
+class Application:
     """What the command line has to know about a product.
 
     Args:
@@ -62,7 +62,7 @@ class Page:
     version: tuple[object, ...]
 
 
-def serve(product: Product, options: Options) -> None:
+def serve(product: Application, options: Options) -> None:
     """Answer one request and print it.
 
     Raises:
@@ -77,7 +77,7 @@ def _console() -> Console:
     return Console(width=width, markup=False, emoji=False, highlight=False)  # texts are users' words
 
 
-async def _serve(product: Product, options: Options) -> None:
+async def _serve(product: Application, options: Options) -> None:
     options.check()
     bars, console = Bars(), _console()
     loaded = open_data(options.data, options.world, options.seed, bars)

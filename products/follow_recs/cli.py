@@ -8,10 +8,10 @@ from products._cli import main as command_line
 from products._cli.app import app_of
 
 if TYPE_CHECKING:
-    from products._cli.serve import Product
+    from products._cli.serve import Application
 
 
-def product() -> Product:
+def application() -> Application:
     """Follow recommendations; importing it takes a moment."""
     from products.follow_recs.product import FOLLOW_RECS
 
@@ -19,7 +19,8 @@ def product() -> Product:
 
 
 app = app_of(
-    product, "Recommend accounts to follow: friends of friends, people of like interests, and popular ones."
+    application,
+    "Recommend accounts to follow: friends of friends, people of like interests, and popular ones.",
 )
 
 

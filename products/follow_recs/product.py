@@ -14,7 +14,7 @@ from components.stores.stores import Stores
 from components.stores.types import Account
 from mixer.params import Params
 from products._cli.data import Track
-from products._cli.serve import Page, Product
+from products._cli.serve import Application, Page
 from products.follow_recs import answer, params
 from products.follow_recs.flow import FollowRecs
 from products.follow_recs.training import INPUTS, Training
@@ -30,7 +30,7 @@ def flow(stores: Stores, model: LogisticModel) -> FollowRecs:
     return FollowRecs(stores, LogisticRanker(model, INPUTS, Account.score))
 
 
-FOLLOW_RECS = Product(
+FOLLOW_RECS = Application(
     name="follow_recs",
     needs=("follows", "interactions"),
     settings=params,

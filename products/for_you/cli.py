@@ -8,17 +8,17 @@ from products._cli import main as command_line
 from products._cli.app import app_of
 
 if TYPE_CHECKING:
-    from products._cli.serve import Product
+    from products._cli.serve import Application
 
 
-def product() -> Product:
+def application() -> Application:
     """For You; importing it takes a moment."""
     from products.for_you.product import FOR_YOU
 
     return FOR_YOU
 
 
-app = app_of(product, "Show a timeline: posts from people one follows and people one might.")
+app = app_of(application, "Show a timeline: posts from people one follows and people one might.")
 
 
 def main() -> int:

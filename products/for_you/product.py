@@ -14,7 +14,7 @@ from components.stores.stores import Stores
 from components.stores.types import Post
 from mixer.params import Params
 from products._cli.data import Track
-from products._cli.serve import Page, Product
+from products._cli.serve import Application, Page
 from products.for_you import answer, params
 from products.for_you.flow import ForYou
 from products.for_you.training import INPUTS, Training
@@ -30,7 +30,7 @@ def flow(stores: Stores, model: LogisticModel) -> ForYou:
     return ForYou(stores, LogisticRanker(model, INPUTS, Post.score))
 
 
-FOR_YOU = Product(
+FOR_YOU = Application(
     name="for_you",
     needs=("engagements",),
     settings=params,

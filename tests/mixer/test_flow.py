@@ -265,6 +265,18 @@ class TestOutcomes:
         assert mapped.name == result.trace.flow == "minimal"
         assert calls[0][0].user_id == 3
 
+    async def test_a_flow_can_be_a_source_of_another(self):
+        from mixer.testing import failing
+
+        inner = Minimal(source("deep", 1, 2), failing(source("broken", 3)).fail_open()).as_source()
+        result = await Minimal(source("a", 2, 9), inner, post=m.Deduplicate()).process(Viewer())
+        assert result.candidates.ids.tolist() == [9, 2, 1]
+        table = result.candidates.provenance
+        assert table.names_of(int(result.candidates.handles[1])) == ("a", "minimal")
+        assert [str(one) for one in result.degradations] == [
+            "minimal/broken: error (RuntimeError), no candidates from this source"
+        ]
+
     async def test_something_that_is_no_target_is_refused(self):
         with pytest.raises(TargetTypeError, match="minimal: expected a Target, got int"):
             await Minimal().process(3)
