@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import attrs
 import numpy as np
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from components.models.heavy_ranker.rows import Rows
 
 
-@attrs.frozen(eq=False)
-class Inputs:
-    """Features of a batch. Shapes as in ``Rows``."""
+class Inputs(NamedTuple):
+    """Features of a batch; a tuple, because compilers and exporters see through it. Shapes as in ``Rows``."""
 
     continuous: Tensor
     binary: Tensor

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from typing import TYPE_CHECKING, Literal, Self
 
 import attrs
 import numpy as np
+import structlog
 import torch
 
 from components.models.calibration import Calibration
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from components.models.heavy_ranker.config import RankerConfig
+
+logger = structlog.get_logger(__name__)
 
 Runtime = Literal["fp32", "bf16", "compiled"]
 
@@ -44,7 +49,8 @@ class Predictor:
 
         Args:
             runtime: ``bf16`` casts the weights of matrix products (fast where the processor has bf16 units);
-                ``compiled`` also compiles the network, which takes seconds on the first call.
+                ``compiled`` also compiles the network, which takes seconds on the first call, and needs a C++
+                compiler: without one a warning is logged and ``bf16`` is served.
         """
         folder = locate(path)
         saved, config = load_checkpoint(folder)
@@ -52,8 +58,9 @@ class Predictor:
         model.load_state_dict(saved["model"])  # type: ignore[arg-type]  # what save_checkpoint was given
         if runtime != "fp32":
             to_bfloat16(model)
-        if runtime == "compiled":
-            model.compile()
+        if runtime == "compiled" and _has_compiler():
+            # Requests differ in length; without this every new length would compile anew.
+            model.compile(dynamic=True)
         file = folder / CALIBRATION
         return cls.of(model, config, Calibration.load(file) if file.is_file() else None)
 
@@ -76,3 +83,10 @@ class Predictor:
     def probabilities(self, rows: Rows) -> NDArray[np.float32]:
         """Calibrated probabilities, (rows, heads), in the order of ``heads``."""
         return self.calibration.probabilities(self.logits(rows))
+
+
+def _has_compiler() -> bool:
+    found = shutil.which(os.environ.get("CXX", "c++")) is not None
+    if not found:
+        logger.warning("no C++ compiler found; the ranker is served without compilation")
+    return found

@@ -230,3 +230,16 @@ def test_an_uncalibrated_predictor_gives_the_sigmoid(tiny, rows_for) -> None:
         predictor.probabilities(rows), 1 / (1 + np.exp(-predictor.logits(rows))), rtol=1e-5
     )
     assert predictor.calibration == Calibration.identity(tiny.head_names)
+
+
+def test_without_a_compiler_the_compiled_runtime_serves_bf16(
+    tmp_path: Path, tiny, data, rows_for, monkeypatch
+) -> None:
+    Trainer(attrs.evolve(tiny, training=attrs.evolve(tiny.training, steps=2)), data, tmp_path).run()
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    rows = rows_for(tiny, 9)
+    compiled, rounded = (Predictor.load(tmp_path, runtime) for runtime in ("compiled", "bf16"))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(compiled.probabilities(rows), rounded.probabilities(rows))
+    np.testing.assert_allclose(
+        rounded.probabilities(rows), Predictor.load(tmp_path).probabilities(rows), atol=0.02
+    )

@@ -1,0 +1,223 @@
+"""Heavy-ranker runtimes on the same weights: milliseconds a request, and how far its probabilities move.
+
+    python -m benchmarks.ranker [--json] [--rows 1500] [--seconds 4] [--threads 1] [--shapes laptop recap_2023]
+
+Measured: a request's rows as tensors in, probabilities of all heads out; features are built before. The share of peak
+divides by what one large bf16 matrix product reaches on the same threads in the same minute.
+Limits: random weights (probabilities of a trained network move less), one process; a shared machine moves numbers
+by tens of percent. ``onnxruntime`` and ``openvino`` are measured where they are installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import importlib.util
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from components.models.heavy_ranker.batch import Inputs
+from components.models.heavy_ranker.load import load_config
+from components.models.heavy_ranker.model import HeavyRanker, parameter_count, to_bfloat16
+from components.models.heavy_ranker.synthetic import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+OPTIONAL = ("onnxruntime", "openvino")
+PACKAGES = ("torch", "numpy", *OPTIONAL)
+
+
+class Probabilities(torch.nn.Module):
+    """The network with its sigmoid."""
+
+    def __init__(self, model: HeavyRanker) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, inputs: Inputs):
+        return self.model(inputs).sigmoid()
+
+
+def main() -> None:
+    arguments = parse()
+    torch.set_num_threads(arguments.threads)
+    peak = matmul_peak(torch.bfloat16)
+    results = [row for shape in arguments.shapes for row in measure_shape(shape, arguments, peak)]
+    report = {
+        "machine": machine(arguments.threads),
+        "rows": arguments.rows,
+        "bf16_matmul_peak_tflops": round(peak / 1e12, 3),
+        "fp32_matmul_peak_tflops": round(matmul_peak(torch.float32) / 1e12, 3),
+        "results": results,
+    }
+    print(json.dumps(report) if arguments.json else as_text(report))
+
+
+def measure_shape(shape: str, arguments: argparse.Namespace, peak: float) -> Iterator[dict]:
+    torch.manual_seed(0)
+    config = load_config(shape)
+    model = HeavyRanker(config).eval()
+    inputs = Inputs.of(World(config, 0).rows(arguments.rows, 0)[0])
+    flops = 2.0 * products(model) * arguments.rows
+    with torch.inference_mode():
+        exact = Probabilities(model)(inputs).numpy()
+    for name, run in runtimes(model, inputs):
+        try:
+            first = time.perf_counter()
+            found = np.asarray(run())
+            first = time.perf_counter() - first
+        except Exception as error:  # noqa: BLE001 - a runtime that cannot take the network is a result, not the end
+            yield {"shape": shape, "runtime": name, "error": f"{type(error).__name__}: {str(error)[:120]}"}
+            continue
+        times = timed(run, arguments.seconds)
+        yield {
+            "shape": shape,
+            "parameters": parameter_count(model),
+            "runtime": name,
+            "ms_best": round(min(times) * 1e3, 3),
+            "ms_median": round(statistics.median(times) * 1e3, 3),
+            "runs": len(times),
+            "first_call_s": round(first, 2),
+            "tflops": round(flops / min(times) / 1e12, 3),
+            "share_of_bf16_peak": round(flops / min(times) / peak, 3),
+            "max_abs_dp": float(np.abs(found - exact).max()),
+        }
+
+
+def runtimes(model: HeavyRanker, inputs: Inputs) -> Iterator[tuple[str, Callable[[], object]]]:
+    def eager(network: torch.nn.Module) -> Callable[[], object]:
+        def run() -> object:
+            with torch.inference_mode():
+                return network(inputs).numpy()
+
+        return run
+
+    rounded = to_bfloat16(copy.deepcopy(model))
+    yield "torch eager fp32", eager(Probabilities(model))
+    yield "torch eager bf16 weights", eager(Probabilities(rounded))
+    torch._inductor.config.freezing = True
+    yield "torch compiled fp32", eager(torch.compile(Probabilities(copy.deepcopy(model))))
+    yield "torch compiled bf16 weights", eager(torch.compile(Probabilities(copy.deepcopy(rounded))))
+    for package in OPTIONAL:
+        if importlib.util.find_spec(package):
+            yield package, lambda package=package: exported(package, model, inputs)()
+
+
+_SESSIONS: dict[tuple[str, int], Callable[[], object]] = {}
+
+
+def exported(package: str, model: HeavyRanker, inputs: Inputs) -> Callable[[], object]:
+    """The fp32 network in an optional runtime, exported on first use."""
+    key = (package, id(model))
+    if key not in _SESSIONS:
+        _SESSIONS[key] = openvino_of(model, inputs) if package == "openvino" else onnx_of(model, inputs)
+    return _SESSIONS[key]
+
+
+def openvino_of(model: HeavyRanker, inputs: Inputs) -> Callable[[], object]:
+    import openvino
+
+    program = torch.export.export(Probabilities(model), (inputs,))
+    options = {"INFERENCE_NUM_THREADS": torch.get_num_threads()}
+    compiled = openvino.compile_model(openvino.convert_model(program), "CPU", options)
+    flat = [tensor.numpy() for tensor in torch.utils._pytree.tree_leaves(inputs)]
+    return lambda: compiled(flat)[0]
+
+
+def onnx_of(model: HeavyRanker, inputs: Inputs) -> Callable[[], object]:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "ranker.onnx"
+        torch.onnx.export(Probabilities(model), (inputs,), path, dynamo=True)
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    names = [entry.name for entry in session.get_inputs()]
+    flat = [tensor.numpy() for tensor in torch.utils._pytree.tree_leaves(inputs)]
+    return lambda: session.run(None, dict(zip(names, flat, strict=True)))[0]
+
+
+def products(model: HeavyRanker) -> int:
+    """Multiply-adds of the matrix products of one row."""
+    return sum(m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Linear))
+
+
+def matmul_peak(kind: torch.dtype, size: int = 2048) -> float:
+    """FLOP/s of one large matrix product, the best of a second."""
+    left, right = torch.randn(size, size).to(kind), torch.randn(size, size).to(kind)
+    with torch.inference_mode():
+        return 2.0 * size**3 / min(timed(lambda: left @ right, 1.0))
+
+
+def timed(run: Callable[[], object], seconds: float) -> list[float]:
+    """Times of as many runs as fit, at least three."""
+    times, end = [], time.perf_counter() + seconds
+    while len(times) < 3 or time.perf_counter() < end:
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def machine(threads: int) -> dict[str, object]:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    flags = next((line for line in lines if line.startswith("flags")), "")
+    versions = {name: metadata.version(name) for name in PACKAGES if importlib.util.find_spec(name)}
+    return {
+        "processor": named[0] if named else platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": threads,
+        "bf16_units": [unit for unit in ("avx512_bf16", "amx_bf16") if unit in flags],
+        "load_1m": round(os.getloadavg()[0], 2),
+        "python": platform.python_version(),
+        **versions,
+    }
+
+
+def as_text(report: dict) -> str:
+    lines = [", ".join(f"{key} {value}" for key, value in report["machine"].items())]
+    lines.append(
+        f"{report['rows']} rows a request; matmul peak bf16 {report['bf16_matmul_peak_tflops']} TFLOP/s, "
+        f"fp32 {report['fp32_matmul_peak_tflops']}"
+    )
+    for row in report["results"]:
+        head = f"{row['shape']:12} {row['runtime']:28}"
+        lines.append(
+            f"{head} {row['error']}"
+            if "error" in row
+            else f"{head} best {row['ms_best']:9.2f} ms  median {row['ms_median']:9.2f} ms  "
+            f"{row['tflops']:6.3f} TFLOP/s  {row['share_of_bf16_peak']:6.1%} of bf16 peak  "
+            f"max|dp| {row['max_abs_dp']:.4f}  first call {row['first_call_s']} s"
+        )
+    return "\n".join(lines)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--rows", type=int, default=1500)
+    parser.add_argument("--seconds", type=float, default=4.0, help="time measured for each runtime")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--shapes", nargs="+", default=["laptop", "recap_2023"])
+    return parser.parse_args(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()
