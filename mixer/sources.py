@@ -17,6 +17,7 @@ from mixer.concurrency import Failure, attempt, gather
 from mixer.errors import ConfigurationError
 from mixer.run import observing
 from mixer.source_cache import SourceCache
+from mixer.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -77,9 +78,12 @@ class CandidateSource(Component, Generic[T_contra, C_co]):
         """``other`` when this source raises or answers nothing; a failure still marks the result degraded."""
         return _Fallback(self, other)
 
-    def limit(self, count: int) -> CandidateSource[T_contra, C_co]:
-        """At most the first ``count`` rows."""
-        return _Limit(self, count)
+    def limit(self, count: int, *, least_share: float = 1.0) -> CandidateSource[T_contra, C_co]:
+        """At most the first ``count`` rows; with a ``least_share`` below 1, fewer under load.
+
+        Under load means a quality factor below 1: then ``count`` times that factor, at least ``least_share`` of it.
+        """
+        return _Limit(self, count, least_share)
 
     def threshold(self, at_least: int, *, keep: bool = True) -> CandidateSource[T_contra, C_co]:
         """All rows if there are at least ``at_least``, else none; ``keep=False`` discards them even then.
@@ -190,9 +194,13 @@ class _Fallback(_Wrapper[T, C]):
 @attrs.frozen
 class _Limit(_Wrapper[T, C]):
     count: int = attrs.field(validator=attrs.validators.ge(0))
+    least_share: float = attrs.field(validator=[attrs.validators.ge(0.0), attrs.validators.le(1.0)])
 
     async def fetch(self, target: T) -> Candidates[C]:
-        return (await resolved(self.inner.fetch(target))).head(self.count)
+        found = await resolved(self.inner.fetch(target))
+        if self.least_share == 1.0 or not isinstance(target, Target):
+            return found.head(self.count)
+        return found.head(target.request.scaled(self.count, self.least_share))
 
 
 @attrs.frozen

@@ -85,6 +85,13 @@ class Request:
         """Seconds until the deadline, never negative; infinite without one."""
         return np.inf if self.deadline is None else max(0.0, self.deadline - clock())
 
+    def scaled(self, count: int, least_share: float = 0.3) -> int:
+        """How many of ``count`` the load allows: its product with the quality factor, at least ``least_share`` of it.
+
+        Source: FRS FirstNRanker, ``int(count * max(quality factor, 0.3))``.
+        """
+        return int(count * max(self.quality_factor, least_share))
+
     def rng(self, component: str) -> np.random.Generator:
         """A generator of its own for a component: same seed and name, same numbers."""
         return np.random.default_rng(self.seed_for(component))

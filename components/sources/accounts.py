@@ -29,7 +29,7 @@ class FriendsOfFriends(CandidateSource[Viewer, Account]):
         at, connector = follows.expand(history.follows, before_ms=history.now_ms, latest=self.latest)
         damping = 1.0 / np.log(2.0 + follows.degrees(history.follows, history.now_ms))
         scores = np.bincount(follows.ends[at], weights=damping[connector], minlength=len(self.stores.users))
-        return _others(self.stores, viewer, scores, setting(viewer, self.cap))
+        return _others(self.stores, viewer, scores, viewer.request.scaled(setting(viewer, self.cap)))
 
 
 @attrs.frozen
@@ -54,7 +54,7 @@ class MutualInterest(CandidateSource[Viewer, Account]):
         at, thing = interested.expand(things, before_ms=now_ms, latest=self.latest)
         damping = 1.0 / np.log(2.0 + interested.degrees(things, now_ms))
         scores = np.bincount(interested.ends[at], weights=damping[thing], minlength=len(self.stores.users))
-        return _others(self.stores, viewer, scores, setting(viewer, self.cap))
+        return _others(self.stores, viewer, scores, viewer.request.scaled(setting(viewer, self.cap)))
 
 
 @attrs.frozen
@@ -68,7 +68,7 @@ class PopularAccounts(CandidateSource[Viewer, Account]):
     def fetch(self, viewer: Viewer) -> Candidates[Account]:
         everybody = np.arange(len(self.stores.users))
         followers = self.stores.follows.reverse.degrees(everybody, viewer.history.now_ms)
-        return accounts_at(self.stores, followers, setting(viewer, self.cap))
+        return accounts_at(self.stores, followers, viewer.request.scaled(setting(viewer, self.cap)))
 
 
 def _others(stores: Stores, viewer: Viewer, scores: np.ndarray, cap: int) -> Candidates[Account]:

@@ -39,7 +39,7 @@ class InNetwork(CandidateSource[Viewer, Post]):
         age_h = (history.now_ms - by_author.time_ms[at]) / HOUR_MS
         young = age_h <= setting(viewer, self.max_age_h)
         at, age_h = at[young], age_h[young]
-        newest = np.argsort(age_h, kind="stable")[: setting(viewer, self.cap)]
+        newest = np.argsort(age_h, kind="stable")[: viewer.request.scaled(setting(viewer, self.cap))]
         return posts_at(self.stores, by_author.ends[at[newest]], 1.0 / (1.0 + age_h[newest]))
 
 
@@ -68,7 +68,7 @@ class CoEngagement(CandidateSource[Viewer, Post]):
         weights = similarity / np.sqrt(np.maximum(engagements.degrees(users, history.now_ms), 1))
         votes = np.bincount(rows, weights=weights[voter], minlength=len(self.stores.posts))
         votes[history.engaged] = 0.0
-        max_age_h, cap = setting(viewer, self.max_age_h), setting(viewer, self.cap)
+        max_age_h, cap = setting(viewer, self.max_age_h), viewer.request.scaled(setting(viewer, self.cap))
         return _best_young(self.stores, votes, history.now_ms, max_age_h, cap)
 
     def _neighbours(self, viewer: Viewer) -> tuple[NDArray[np.int64], NDArray[Any]]:
@@ -98,7 +98,7 @@ class PopularPosts(CandidateSource[Viewer, Post]):
         since_ms = now_ms - int(setting(viewer, self.window_h) * HOUR_MS)
         rows = engagements.ends[engagements.between(since_ms, now_ms)]
         counts = np.bincount(rows, minlength=len(self.stores.posts))
-        max_age_h, cap = setting(viewer, self.max_age_h), setting(viewer, self.cap)
+        max_age_h, cap = setting(viewer, self.max_age_h), viewer.request.scaled(setting(viewer, self.cap))
         return _best_young(self.stores, counts, now_ms, max_age_h, cap)
 
 

@@ -28,8 +28,7 @@ class FirstToRank(Transform[Any, Any]):
     traits = Trait.REORDERS | Trait.DROPS
 
     def transform(self, target: Any, candidates: Candidates[Any]) -> Candidates[Any]:
-        share = max(target.request.quality_factor, setting(target, self.least))
-        count = int(setting(target, self.count) * share)
+        count = target.request.scaled(setting(target, self.count), setting(target, self.least))
         provenance = candidates.provenance
         if len(candidates) <= count or provenance is None:
             return candidates.head(count)

@@ -253,6 +253,19 @@ class TestSources:
         assert not calls
         assert await self.ids(gated.gate(Always())) == [1, 2, 3, 4, 5]
 
+    async def test_a_limit_can_give_way_under_load(self):
+        loaded = m.Target(request=m.Request(quality_factor=0.5))
+        overloaded = m.Target(request=m.Request(quality_factor=0.1))
+        yielding = numbers.limit(4, least_share=0.3)
+        assert [len(await self.ids(yielding, target)) for target in (TARGET, loaded, overloaded)] == [4, 2, 1]
+        assert len(await self.ids(numbers.limit(4), overloaded)) == 4
+        with pytest.raises(ValueError, match="least_share"):
+            numbers.limit(4, least_share=1.5)
+
+    def test_load_scales_counts_as_published(self):
+        assert m.Request(quality_factor=0.2).scaled(100) == 30
+        assert m.Request(quality_factor=0.7).scaled(100) == 70
+
     async def test_every_wrapper_keeps_the_name(self):
         for wrapped in (
             numbers.limit(1),
