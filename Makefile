@@ -2,7 +2,7 @@
 PYTHON_CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11 python
 WORKERS ?= 2
 ARGS ?=
-BENCH ?= $(shell grep -l '__main__' benchmarks/*.py)
+BENCH ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -48,8 +48,8 @@ docs: $(READY) ## Build the documentation into site/; a warning is an error
 
 check: lint types docs test ## Everything that has to pass before a change lands
 
-bench: $(READY) ## Run the benchmarks, or BENCH=benchmarks/one.py; pass options as ARGS="..."
-	@for script in $(BENCH); do printf '\n== %s ==\n' "$$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; done
+bench: $(READY) ## Run the benchmarks, or BENCH=framework; pass options as ARGS="--json"
+	@$(BIN)/python -m benchmarks $(BENCH) $(ARGS)
 
 lock: ## Resolve constraints.txt anew in an empty environment
 	@.ci/lock

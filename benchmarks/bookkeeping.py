@@ -9,7 +9,7 @@ import timeit
 from typing import TYPE_CHECKING
 
 import numpy as np
-from machine import describe, emit
+from benchmarks.machine import describe, emit
 
 from mixer.experiments import Arm, Experiment
 from mixer.param_registry import ParamRegistry
