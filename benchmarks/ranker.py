@@ -122,31 +122,31 @@ def exported(package: str, model: HeavyRanker, inputs: Inputs) -> Callable[[], o
     """The fp32 network in an optional runtime, exported on first use."""
     key = (package, id(model))
     if key not in _SESSIONS:
-        _SESSIONS[key] = openvino_of(model, inputs) if package == "openvino" else onnx_of(model, inputs)
+        load = openvino_session if package == "openvino" else onnx_session
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "ranker.onnx"
+            torch.onnx.export(Probabilities(model), (inputs,), path, dynamo=True, verbose=False)
+            _SESSIONS[key] = load(
+                path, [tensor.numpy() for tensor in torch.utils._pytree.tree_leaves(inputs)]
+            )
     return _SESSIONS[key]
 
 
-def openvino_of(model: HeavyRanker, inputs: Inputs) -> Callable[[], object]:
+def openvino_session(path: Path, flat: list[np.ndarray]) -> Callable[[], object]:
     import openvino
 
-    program = torch.export.export(Probabilities(model), (inputs,))
     options = {"INFERENCE_NUM_THREADS": torch.get_num_threads()}
-    compiled = openvino.compile_model(openvino.convert_model(program), "CPU", options)
-    flat = [tensor.numpy() for tensor in torch.utils._pytree.tree_leaves(inputs)]
+    compiled = openvino.compile_model(openvino.convert_model(path), "CPU", options)
     return lambda: compiled(flat)[0]
 
 
-def onnx_of(model: HeavyRanker, inputs: Inputs) -> Callable[[], object]:
+def onnx_session(path: Path, flat: list[np.ndarray]) -> Callable[[], object]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "ranker.onnx"
-        torch.onnx.export(Probabilities(model), (inputs,), path, dynamo=True)
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = [entry.name for entry in session.get_inputs()]
-    flat = [tensor.numpy() for tensor in torch.utils._pytree.tree_leaves(inputs)]
     return lambda: session.run(None, dict(zip(names, flat, strict=True)))[0]
 
 
