@@ -9,8 +9,8 @@ import timeit
 from typing import TYPE_CHECKING
 
 import numpy as np
-from benchmarks.machine import describe, emit
 
+from benchmarks.machine import describe, emit
 from mixer.experiments import Arm, Experiment
 from mixer.param_registry import ParamRegistry
 from mixer.params import param
