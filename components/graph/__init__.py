@@ -1,0 +1,1 @@
+"""Algorithms over graphs of accounts: reputation, tie strength, walks and link prediction."""
