@@ -10,7 +10,6 @@ from collections.abc import Awaitable
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-import attrs
 import numpy as np
 
 from mixer.candidates import Candidates
@@ -19,7 +18,7 @@ from mixer.component import Deferred
 from mixer.concurrency import gather, time_limit
 from mixer.errors import ContractError, DeadlineExceededError
 from mixer.filter_take import Taken, batch_filter_take, check_length
-from mixer.hydrators import Hydrator, hydrate_layers
+from mixer.hydrators import hydrate_layers
 from mixer.provenance import Provenance
 from mixer.result import Outcome, RecommendationResult
 from mixer.run import CURRENT, Cause, FilterSummary, Run, degrade, note, settle
@@ -29,15 +28,14 @@ from mixer.transforms import Trait, Transform, check_traits
 from mixer.verdicts import PredicateResult, Verdicts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
 
     from mixer.candidate_predicates import CandidatePredicate
     from mixer.component import MaybeAwaitable
-    from mixer.filter_take import ResultsConfig
     from mixer.flow_stats import FlowStats
+    from mixer.plan import Plan
     from mixer.predicates import Predicate
     from mixer.rankers import Ranker
-    from mixer.side_effects import SideEffect
     from mixer.sources import CandidateSource
 
 T = TypeVar("T", bound=Target)
@@ -45,28 +43,6 @@ C = TypeVar("C", bound=Candidate)
 R = TypeVar("R")
 
 ADDITIONAL = "additional_candidates"
-
-
-@attrs.frozen
-class Plan(Generic[T, C]):
-    """A flow with every hook resolved; None where the flow left the default and there is nothing to do."""
-
-    name: str
-    kind: type[C]
-    update_target: Callable[[T], MaybeAwaitable[T]] | None
-    eligibility: Predicate[T] | None
-    candidate_sources: Callable[[T], Sequence[CandidateSource[T, C]]]
-    additional: Callable[[T], MaybeAwaitable[Candidates[C] | None]] | None
-    hydrators: list[list[Hydrator[T, C]]]
-    pre_ranker_filter: CandidatePredicate[T, C] | None
-    select_ranker: Callable[[T], Ranker[T, C]] | None
-    post_ranker_transform: Transform[T, C] | None
-    validate: CandidatePredicate[T, C] | None
-    transform_results: Transform[T, C] | None
-    results_config: Callable[[T], ResultsConfig]
-    side_effects: tuple[SideEffect[T, C], ...]
-    next_cursor: Callable[[T, Candidates[C]], str | None] | None
-    budgets_s: Mapping[str, float]
 
 
 class Execution(Generic[T, C]):

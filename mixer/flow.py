@@ -10,12 +10,13 @@ import attrs
 
 from mixer.candidate_predicates import CandidatePredicate, KeepAll
 from mixer.columns import Candidate
-from mixer.component import NAME_PATTERN, Component, components_in, snake_case
-from mixer.engine import Plan, run_request
+from mixer.component import Component, components_in, snake_case
+from mixer.engine import run_request
 from mixer.errors import ConfigurationError, TargetTypeError
 from mixer.flow_stats import FlowStats
 from mixer.hydrators import Hydrator, layers_of
 from mixer.logs import logger
+from mixer.plan import Plan
 from mixer.predicates import Always, Predicate
 from mixer.rankers import KeepOrder, Ranker
 from mixer.result import Outcome, RecommendationResult
@@ -24,7 +25,6 @@ from mixer.side_effects import SideEffect, SideEffectQueue
 from mixer.sources import CandidateSource, SourceRegistry
 from mixer.stats import StatsReceiver
 from mixer.target import Target
-from mixer.trace import STAGES
 from mixer.transforms import Identity, Transform
 
 if TYPE_CHECKING:
@@ -280,7 +280,7 @@ class RecommendationFlow(BaseFlow[T, C], metaclass=BuiltOnce):
             next_cursor=self._overridden("next_cursor"),
             budgets_s=self.stage_budgets_s,
         )
-        problems.extend(_problems_of(plan))
+        problems.extend(plan.problems())
         if problems:
             raise ConfigurationError(f"flow {self.name!r}", problems)
         root = self.stats.scope(self.name)
@@ -296,21 +296,10 @@ class RecommendationFlow(BaseFlow[T, C], metaclass=BuiltOnce):
 
         Components that per-request hooks return are found when the flow keeps them in an attribute.
         """
-        plan = self.plan
-        by_stage = {
-            "target_eligibility": plan.eligibility,
-            "hydration": [hydrator for layer in plan.hydrators for hydrator in layer],
-            "pre_ranker_filter": plan.pre_ranker_filter,
-            "post_ranker_transform": plan.post_ranker_transform,
-            "filter_and_take": plan.validate,
-            "transform_results": plan.transform_results,
-            "side_effects": plan.side_effects,
-        }
         seen: set[int] = set()
-        for stage, value in by_stage.items():
-            for component in components_in(value):
-                seen.add(id(component))
-                yield stage, component
+        for stage, component in self.plan.components():
+            seen.add(id(component))
+            yield stage, component
         for value in vars(self).values():
             for component in components_in(value):
                 if id(component) not in seen:
@@ -346,26 +335,3 @@ def _stage_of(component: Component) -> str:
     if isinstance(component, CandidateSource | SourceRegistry):
         return "candidate_generation"
     return "ranker" if isinstance(component, Ranker) else "other"
-
-
-def _problems_of(plan: Plan[Any, Any]) -> Iterator[str]:
-    if not NAME_PATTERN.fullmatch(plan.name):
-        yield f"flow name {plan.name!r} is not snake case of 3 to 80 characters"
-    for stage, budget in plan.budgets_s.items():
-        if stage not in STAGES:
-            yield f"stage_budgets_s names {stage!r}; stages: {', '.join(STAGES)}"
-        elif budget <= 0:
-            yield f"stage_budgets_s[{stage!r}]: expected seconds above 0, got {budget}"
-    expected: dict[str, tuple[object, type[Component]]] = {
-        "target_eligibility": (plan.eligibility, Predicate),
-        "pre_ranker_filter": (plan.pre_ranker_filter, CandidatePredicate),
-        "post_ranker_transform": (plan.post_ranker_transform, Transform),
-        "validate_candidates": (plan.validate, CandidatePredicate),
-        "transform_results": (plan.transform_results, Transform),
-    }
-    for hook, (component, kind) in expected.items():
-        if component is not None and not isinstance(component, kind):
-            yield f"{hook}: expected a {kind.__name__}, got {type(component).__name__}"
-    for effect in plan.side_effects:
-        if not isinstance(effect, SideEffect):  # pyright: ignore[reportUnnecessaryIsInstance] - users' code
-            yield f"side_effects: expected a SideEffect, got {type(effect).__name__}"
