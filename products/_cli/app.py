@@ -13,6 +13,7 @@ from products._cli.options import (
     JsonOption,
     LimitOption,
     Options,
+    ParamsOption,
     SeedOption,
     StagesOption,
     UserOption,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from products._cli.serve import Application
 
 EPILOG = """Without --data: the embedded world, which is made on the first run and then kept, like the ranker, in the
-cache (MIXER_CACHE names another directory). Parameters are read from variables MIXER_PARAM_..."""
+cache (MIXER_CACHE names another directory). Parameters come from variables MIXER_PARAM_..., then from the file of --params."""
 
 
 def app_of(product: Callable[[], Application], summary: str) -> typer.Typer:
@@ -31,7 +32,7 @@ def app_of(product: Callable[[], Application], summary: str) -> typer.Typer:
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
     @app.command(help=summary, epilog=EPILOG)
-    def answer(
+    def answer(  # noqa: PLR0913, PLR0917 - an option each
         data: DataOption = None,
         user: UserOption = None,
         limit: LimitOption = None,
@@ -39,6 +40,7 @@ def app_of(product: Callable[[], Application], summary: str) -> typer.Typer:
         as_json: JsonOption = False,
         seed: SeedOption = 0,
         world: WorldOption = "small",
+        params: ParamsOption = None,
         stages: StagesOption = False,
     ) -> None:
         from products._cli.serve import serve
@@ -51,6 +53,7 @@ def app_of(product: Callable[[], Application], summary: str) -> typer.Typer:
             as_json=as_json,
             seed=seed,
             world=world,
+            params=params,
             stages=stages,
         )
         serve(product(), options)

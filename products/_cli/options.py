@@ -35,6 +35,9 @@ SeedOption = Annotated[
 WorldOption = Annotated[
     str, typer.Option("--world", help="Size of the embedded world: tiny, small or medium.")
 ]
+ParamsOption = Annotated[
+    Path | None, typer.Option("--params", help="A YAML, JSON or TOML file of parameter values by name.")
+]
 StagesOption = Annotated[
     bool, typer.Option("--stages", help="Print the stages of the flow as a table, and exit.")
 ]
@@ -51,6 +54,7 @@ class Options:
     as_json: bool
     seed: int
     world: str
+    params: Path | None
     stages: bool
 
     def check(self) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -83,7 +84,7 @@ async def _serve(product: Application, options: Options) -> None:
     loaded = open_data(options.data, options.world, options.seed, bars)
     require(loaded.data, product.name, *product.needs)
     report(loaded.data, bars.console)
-    params = resolved_params(product.settings, loaded.data.name)
+    params = resolved_params(product.settings, loaded.data.name, options.params)
     viewer = _viewer(product.name, options, loaded, params)
 
     def train() -> Awaitable[LogisticModel]:
@@ -128,13 +129,13 @@ def _story(result: RecommendationResult[Any], asked_about: str, answer: Row) -> 
     return story.in_words()
 
 
-def resolved_params(settings: ModuleType, data: str) -> Params:
-    """Parameters from the environment, then what suits the data set, then defaults.
+def resolved_params(settings: ModuleType, data: str, file: Path | None = None) -> Params:
+    """Parameters from the environment, then from a file, then what suits the data set, then defaults.
 
     Raises:
-        ParamError: the environment sets something impossible.
+        ParamError: the environment or the file sets something unknown or impossible.
     """
-    resolver = ParamRegistry.collect(settings).resolver()
+    resolver = ParamRegistry.collect(settings).resolver(file=file)
     given = resolver.resolve().explain()
     presets: Mapping[Param[Any], object] = getattr(settings, "PRESETS", {}).get(data, {})
     free = {key: value for key, value in presets.items() if given[key.name].origin is Origin.DEFAULT}

@@ -179,6 +179,16 @@ def test_parameters_come_from_the_environment_and_wrong_ones_are_refused(call, m
     assert err.count("\n") == 1
 
 
+def test_parameters_come_from_a_file_and_misspelt_ones_are_refused(call, tmp_path):
+    file = tmp_path / "params.yaml"
+    file.write_text("for_you.results: 2\n")
+    assert len(answer(call, "for_you", "--params", str(file))["candidates"]) == 2
+    file.write_text("for_you.resluts: 2\n")
+    code, _, err = call("for_you", "--params", str(file))
+    assert code == 2
+    assert "the nearest known one is for_you.results" in err
+
+
 def test_a_damaged_ranker_is_trained_again(call, cache, product):
     expected = without_times(answer(call, product))
     for file in cache.glob(f"{product}-*.npz"):
