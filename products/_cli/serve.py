@@ -21,6 +21,7 @@ from components.stores.types import Viewer
 from mixer import DebugOptions, RecommendationFlow, RecommendationResult, Request
 from mixer.param_registry import ParamRegistry
 from mixer.params import Origin, Param, Params
+from mixer.product import Product
 from products._cli.answer import Row, as_json, show
 from products._cli.data import Bars, Loaded, Track, default_user, open_data, report, require, trained
 from products._cli.options import TOP, Options
@@ -63,13 +64,13 @@ class Page:
     version: tuple[object, ...]
 
 
-def serve(product: Application, options: Options) -> None:
+def serve(application: Application, options: Options) -> None:
     """Answer one request and print it.
 
     Raises:
         MixerError, ValueError: with what was expected and what came.
     """
-    anyio.run(_serve, product, options)
+    anyio.run(_serve, application, options)
 
 
 def _console() -> Console:
@@ -78,30 +79,33 @@ def _console() -> Console:
     return Console(width=width, markup=False, emoji=False, highlight=False)  # texts are users' words
 
 
-async def _serve(product: Application, options: Options) -> None:
+async def _serve(application: Application, options: Options) -> None:
     options.check()
     bars, console = Bars(), _console()
     loaded = open_data(options.data, options.world, options.seed, bars)
-    require(loaded.data, product.name, *product.needs)
+    require(loaded.data, application.name, *application.needs)
     report(loaded.data, bars.console)
-    params = resolved_params(product.settings, loaded.data.name, options.params)
-    viewer = _viewer(product.name, options, loaded, params)
+    params = resolved_params(application.settings, loaded.data.name, options.params)
+    viewer = _viewer(application.name, options, loaded, params)
 
     def train() -> Awaitable[LogisticModel]:
-        return product.train(loaded.stores, params, options.seed, bars.track("training the ranker"))
+        return application.train(loaded.stores, params, options.seed, bars.track("training the ranker"))
 
-    depends_on = (*product.page.version, options.seed, _values(params))
-    flow = product.flow(loaded.stores, await trained(product.name, depends_on, loaded.stores, train))
+    depends_on = (*application.page.version, options.seed, _values(params))
+    flow = application.flow(loaded.stores, await trained(application.name, depends_on, loaded.stores, train))
     if options.stages:
         print(stage_table(flow))  # noqa: T201 - for a file, so without wrapping
         return
-    result = await flow.process(viewer)
-    answer = as_json(product.name, viewer.user_id, options.seed, result, product.page.rows(loaded, result))
+    # No gate and one flow: being a product checks that no two of its components share a name.
+    result: RecommendationResult[Any] = (await Product(application.name, (flow,)).process(viewer)).answer
+    answer = as_json(
+        application.name, viewer.user_id, options.seed, result, application.page.rows(loaded, result)
+    )
     story = None if options.explain is None else _story(result, options.explain, answer)
     if options.as_json:
         print(json.dumps(answer, ensure_ascii=False, indent=2, allow_nan=False))  # noqa: T201
     else:
-        show(console, answer, product.page.table(viewer.user_id, answer["candidates"]), story)
+        show(console, answer, application.page.table(viewer.user_id, answer["candidates"]), story)
 
 
 def _viewer(product: str, options: Options, loaded: Loaded, params: Params) -> Viewer:
