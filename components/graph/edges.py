@@ -1,3 +1,5 @@
+# pyright: reportOptionalSubscript=false, reportOperatorIssue=false, reportArgumentType=false, reportAssignmentType=false
+# scipy ships no types, and what pyright infers from its source is wrong in these places.
 """Edges as arrays, checked once where they enter, and the sparse matrices that algorithms work on."""
 
 from __future__ import annotations
