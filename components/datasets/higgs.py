@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from components.datasets.dataset import Dataset, LoadReport
 from components.datasets.errors import DataError
 from components.datasets.files import find, integers, members, rows_of
-from components.datasets.schema import Dataset, Interaction, LoadReport
+from components.datasets.schema import Interaction
 from components.datasets.table import Table
 
 MEMBER = "higgs-activity_time.txt"

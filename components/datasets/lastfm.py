@@ -19,8 +19,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from components.datasets.dataset import Dataset, LoadReport
 from components.datasets.files import find, integers, rows_of
-from components.datasets.schema import Action, Dataset, LoadReport
+from components.datasets.schema import Action
 from components.datasets.table import Table
 
 MEMBER = "user_taggedartists.dat"

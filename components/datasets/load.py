@@ -10,10 +10,10 @@ from hashlib import blake2b
 from pathlib import Path
 
 from components.datasets import lastfm, truth, words, world
+from components.datasets.dataset import Dataset
 from components.datasets.errors import DataError
 from components.datasets.files import cache_directory, members
 from components.datasets.higgs import is_higgs, load_higgs
-from components.datasets.schema import Dataset
 from components.datasets.world import World, generate
 
 _LOOKS_LIKE_TEXT = (".txt", ".txt.gz")

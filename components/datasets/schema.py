@@ -13,9 +13,6 @@ from typing import Any
 import attrs
 import numpy as np
 
-from components.datasets.errors import DataError
-from components.datasets.table import Table
-
 
 class Action(IntEnum):
     """What a viewer did with a post: the ten heads of the heavy ranker published in April 2023."""
@@ -126,165 +123,13 @@ SCHEMA: Mapping[str, Mapping[str, Field]] = {
 """Tables by name. ``undated`` holds preferences without a date: they may serve today's requests, and may never be
 a label nor a feature of the past."""
 
+EVENTS = ("engagements", "impressions", "interactions")
+"""Tables of what happened at a moment."""
 
-@attrs.frozen
-class LoadReport:
-    """What a loader read and what it left out, and why."""
-
-    rows: Mapping[str, int] = attrs.field(factory=dict)
-    dropped: Mapping[str, int] = attrs.field(factory=dict)
-
-    def in_words(self) -> str:
-        """One line for a person."""
-        read = ", ".join(f"{count:,} {name}" for name, count in self.rows.items() if count)
-        left = ", ".join(f"{count:,} {why}" for why, count in self.dropped.items() if count)
-        return f"read {read}" + (f"; left out {left}" if left else "")
-
-
-@attrs.frozen(eq=False)
-class Dataset:
-    """A set of tables that fit each other.
-
-    Args:
-        name: where it comes from.
-        tables: by name; a missing one is empty. Missing columns with a default are filled in.
-        now_ms: the moment at which the data end; requests are answered as of then.
-        report: what the loader left out.
-
-    Raises:
-        DataError: lists everything that does not fit the schema, with table, column and first row.
-    """
-
-    name: str
-    tables: Mapping[str, Table] = attrs.field(converter=lambda tables: _completed(tables))  # noqa: PLW0108 - defined below
-    now_ms: int
-    report: LoadReport = LoadReport()
-
-    def __attrs_post_init__(self) -> None:
-        problems = list(problems_of(self.tables))
-        if problems:
-            raise DataError(f"data set {self.name!r}", problems)
-
-    def __getitem__(self, table: str) -> Table:
-        return self.tables[table]
-
-    @property
-    def users(self) -> Table:
-        """Who there is."""
-        return self.tables["users"]
-
-    @property
-    def follows(self) -> Table:
-        """Who follows whom."""
-        return self.tables["follows"]
-
-    @property
-    def posts(self) -> Table:
-        """What was posted."""
-        return self.tables["posts"]
-
-    @property
-    def engagements(self) -> Table:
-        """Who did what with which post."""
-        return self.tables["engagements"]
-
-    @property
-    def interactions(self) -> Table:
-        """Who did what towards whom."""
-        return self.tables["interactions"]
-
-    @property
-    def relations(self) -> Table:
-        """Who blocked, muted or dismissed whom."""
-        return self.tables["relations"]
-
-    def as_of(self, time_ms: int) -> Dataset:
-        """Only what was known strictly before a moment; undated preferences are not known then."""
-        tables = {}
-        for name, table in self.tables.items():
-            clock = next((column for column in ("time_ms", "created_ms") if column in table), None)
-            if name == "undated":
-                tables[name] = table.where(np.zeros(len(table), dtype=bool))
-            elif clock is None or name == "users":
-                tables[name] = table
-            else:
-                tables[name] = table.where(table[clock] < time_ms)
-        known = np.isin(tables["labels"]["post_id"], tables["posts"]["post_id"])
-        tables["labels"] = tables["labels"].where(known)
-        return attrs.evolve(self, tables=tables, now_ms=min(self.now_ms, time_ms))
-
-
-def _completed(tables: Mapping[str, Table]) -> Mapping[str, Table]:
-    complete: dict[str, Table] = {name: tables[name] for name in tables if name not in SCHEMA}
-    for name, fields in SCHEMA.items():
-        table = tables.get(
-            name, Table({column: np.empty(0, field.dtype) for column, field in fields.items()})
-        )
-        missing = {
-            column: np.full(len(table), field.default, dtype=field.dtype)
-            for column, field in fields.items()
-            if column not in table and field.default is not MANDATORY
-        }
-        complete[name] = table.with_columns(**missing) if missing else table
-    return complete
-
-
-def problems_of(tables: Mapping[str, Table]) -> list[str]:
-    """Everything about tables that does not fit the schema."""
-    problems = [
-        f"unknown table {name!r}; tables: {', '.join(SCHEMA)}" for name in tables if name not in SCHEMA
-    ]
-    for name, fields in SCHEMA.items():
-        for column, field in fields.items():
-            if column not in tables[name]:
-                problems.append(f"{name}.{column}: mandatory column is missing")
-            elif not np.can_cast(tables[name][column].dtype, field.dtype, "same_kind"):
-                problems.append(
-                    f"{name}.{column}: expected {np.dtype(field.dtype)}, got {tables[name][column].dtype}"
-                )
-    return problems or _references(tables)
-
-
-_REFERENCES = (
-    ("follows", "follower_id", "users", "user_id"),
-    ("follows", "followee_id", "users", "user_id"),
-    ("posts", "author_id", "users", "user_id"),
-    ("engagements", "viewer_id", "users", "user_id"),
-    ("engagements", "post_id", "posts", "post_id"),
-    ("impressions", "viewer_id", "users", "user_id"),
-    ("impressions", "post_id", "posts", "post_id"),
-    ("interactions", "actor_id", "users", "user_id"),
-    ("interactions", "subject_id", "users", "user_id"),
-    ("relations", "user_id", "users", "user_id"),
-    ("relations", "subject_id", "users", "user_id"),
-    ("labels", "post_id", "posts", "post_id"),
-    ("undated", "user_id", "users", "user_id"),
-)
-
-
-def _references(tables: Mapping[str, Table]) -> list[str]:
-    problems: list[str] = []
-    for table, column in (("users", "user_id"), ("posts", "post_id"), ("topics", "topic_id")):
-        ids, first = np.unique(tables[table][column], return_index=True)
-        if len(ids) < len(tables[table]):
-            twice = np.setdiff1d(np.arange(len(tables[table])), first)
-            problems.append(f"{table}.{column}: {len(twice)} duplicate ids, first in row {twice[0]}")
-    for table, column, other, key in _REFERENCES:
-        unknown = (~np.isin(tables[table][column], tables[other][key])).nonzero()[0]
-        if len(unknown):
-            value = tables[table][column][unknown[0]]
-            problems.append(
-                f"{table}.{column}: {len(unknown)} ids are not in {other}.{key}, first in row {unknown[0]}: {value}"
-            )
-    for table, column, codes in (
-        ("engagements", "action", Action),
-        ("interactions", "kind", Interaction),
-        ("relations", "kind", Relation),
-    ):
-        wrong = (~np.isin(tables[table][column], [int(code) for code in codes])).nonzero()[0]
-        if len(wrong):
-            value = tables[table][column][wrong[0]]
-            problems.append(
-                f"{table}.{column}: {len(wrong)} values are no {codes.__name__}, first in row {wrong[0]}: {value}"
-            )
-    return problems
+CLOCKS: Mapping[str, str] = {
+    "posts": "created_ms",
+    "follows": "created_ms",
+    "relations": "time_ms",
+    **dict.fromkeys(EVENTS, "time_ms"),
+}
+"""The column of each dated table that says since when a row is known. Users are known throughout."""

@@ -16,7 +16,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from components.datasets.schema import Dataset, Relation
+from components.datasets.dataset import Dataset
+from components.datasets.schema import Relation
 from components.datasets.table import Table
 from components.datasets.truth import GATE_CENTRE, GATE_SLOPE, POSITION_DECAY, Truth
 from components.datasets.words import TOPICS, texts_of

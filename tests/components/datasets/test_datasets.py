@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import pickle
 import shutil
 import tarfile
 import zipfile
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from components.datasets import Action, DataError, Dataset, Table, load
 from components.datasets.higgs import load_higgs
 from components.datasets.lastfm import load_lastfm
+from components.datasets.table import Lazy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +40,28 @@ class TestTable:
         assert table.where(table["a"] > 1)["t"].tolist() == ["y", "z"]
         assert table.take(np.array([2, 0]))["a"].tolist() == [3, 1]
         assert len(table.with_columns(c=[0, 0, 0])) == 3
+
+    @given(st.lists(st.integers(0, 9), max_size=15), st.integers(-1, 10), st.integers(-1, 10))
+    def test_rows_between_two_values_are_those_of_a_mask(self, values, low, high):
+        expected = [value for value in values if low <= value < high]
+        assert Table({"a": values}).between("a", low, high)["a"].tolist() == expected
+        assert Table({"a": sorted(values)}).between("a", low, high)["a"].tolist() == sorted(expected)
+
+    def test_a_lazy_column_is_read_once_and_only_when_asked_for(self):
+        reads: list[int] = []
+        column = Lazy(3, object, lambda: reads.append(1) or np.array(["x", "y", "z"], dtype=object))
+        table = Table({"a": [3, 1, 2], "t": column})
+        chosen = table.sort_by("a").where(np.array([True, False, True])).with_columns(b=[0, 0])
+        assert table.dtype("t").kind == "O"
+        assert reads == []
+        assert chosen["t"].tolist() == ["y", "x"]
+        assert chosen["t"].tolist() == table["t"].take([1, 0]).tolist()
+        assert reads == [1]
+
+    def test_a_table_survives_pickling_read_only(self):
+        again = pickle.loads(pickle.dumps(Table({"a": Lazy(2, np.int64, lambda: [1, 2])})))
+        assert again["a"].tolist() == [1, 2]
+        assert not again["a"].flags.writeable
 
     def test_columns_are_read_only_and_equally_long(self):
         with pytest.raises(ValueError, match="read-only"):
@@ -73,6 +97,16 @@ class TestSchema:
             "engagements.viewer_id: 1 ids are not in users.user_id, first in row 1: 9",
             "engagements.action: 1 values are no Action, first in row 1: 77",
         )
+
+    def test_nothing_may_happen_before_its_post(self):
+        with pytest.raises(
+            DataError, match=r"engagements.time_ms: 1 are before their post, first in row 1: 199"
+        ):
+            small(
+                engagements=Table(
+                    {"viewer_id": [3, 3], "post_id": [10, 11], "action": [0, 0], "time_ms": [100, 199]}
+                )
+            )
 
     def test_wrong_types_and_unknown_tables_are_named(self):
         with pytest.raises(

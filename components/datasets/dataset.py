@@ -1,0 +1,121 @@
+"""``Dataset``: tables that fit each other, and views of what was known at a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+import numpy as np
+
+from components.datasets.checks import problems_of
+from components.datasets.errors import DataError
+from components.datasets.schema import CLOCKS, EVENTS, MANDATORY, SCHEMA
+from components.datasets.table import Table
+
+FOREVER_MS = np.iinfo(np.int64).max
+
+
+@attrs.frozen
+class LoadReport:
+    """What a loader read and what it left out, and why."""
+
+    rows: Mapping[str, int] = attrs.field(factory=dict)
+    dropped: Mapping[str, int] = attrs.field(factory=dict)
+
+    def in_words(self) -> str:
+        """One line for a person."""
+        read = ", ".join(f"{count:,} {name}" for name, count in self.rows.items() if count)
+        left = ", ".join(f"{count:,} {why}" for why, count in self.dropped.items() if count)
+        return f"read {read}" + (f"; left out {left}" if left else "")
+
+
+def _completed(tables: Mapping[str, Table]) -> Mapping[str, Table]:
+    complete: dict[str, Table] = {name: tables[name] for name in tables if name not in SCHEMA}
+    for name, fields in SCHEMA.items():
+        empty = {column: np.empty(0, field.dtype) for column, field in fields.items()}
+        table = tables.get(name, Table(empty))
+        missing: dict[str, Any] = {
+            column: np.full(len(table), field.default, dtype=field.dtype)
+            for column, field in fields.items()
+            if column not in table and field.default is not MANDATORY
+        }
+        complete[name] = table.with_columns(**missing) if missing else table
+    return complete
+
+
+@attrs.frozen(eq=False)
+class Dataset:
+    """A set of tables that fit each other.
+
+    Args:
+        name: where it comes from.
+        tables: by name; a missing one is empty. Missing columns with a default are filled in.
+        now_ms: the moment at which the data end; requests are answered as of then.
+        report: what the loader left out.
+        checked: True promises that the tables fit, as rows of a checked data set do.
+
+    Raises:
+        DataError: lists everything that does not fit the schema, with table, column and first row.
+    """
+
+    name: str
+    tables: Mapping[str, Table] = attrs.field(converter=_completed)
+    now_ms: int
+    report: LoadReport = LoadReport()
+    checked: bool = attrs.field(default=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        problems = [] if self.checked else problems_of(self.tables)
+        if problems:
+            raise DataError(f"data set {self.name!r}", problems)
+
+    def __getitem__(self, table: str) -> Table:
+        return self.tables[table]
+
+    @property
+    def users(self) -> Table:
+        """Who there is."""
+        return self.tables["users"]
+
+    @property
+    def follows(self) -> Table:
+        """Who follows whom."""
+        return self.tables["follows"]
+
+    @property
+    def posts(self) -> Table:
+        """What was posted."""
+        return self.tables["posts"]
+
+    @property
+    def engagements(self) -> Table:
+        """Who did what with which post."""
+        return self.tables["engagements"]
+
+    @property
+    def interactions(self) -> Table:
+        """Who did what towards whom."""
+        return self.tables["interactions"]
+
+    @property
+    def relations(self) -> Table:
+        """Who blocked, muted or dismissed whom."""
+        return self.tables["relations"]
+
+    def as_of(self, time_ms: int) -> Dataset:
+        """Only what was known strictly before a moment; undated preferences are not known then."""
+        return self._view(-FOREVER_MS, time_ms)
+
+    def during(self, begin_ms: int, end_ms: int) -> Dataset:
+        """What happened in ``[begin_ms, end_ms)``, among the users, posts and follows known before its end."""
+        return self._view(begin_ms, end_ms)
+
+    def _view(self, begin_ms: int, end_ms: int) -> Dataset:
+        tables = dict(self.tables)
+        for name, clock in CLOCKS.items():
+            tables[name] = tables[name].between(clock, begin_ms if name in EVENTS else -FOREVER_MS, end_ms)
+        tables["undated"] = tables["undated"].take(np.empty(0, np.intp))
+        known = np.isin(tables["labels"]["post_id"], tables["posts"]["post_id"])
+        tables["labels"] = tables["labels"].where(known)
+        return attrs.evolve(self, tables=tables, now_ms=min(self.now_ms, end_ms), checked=True)
