@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.ann.exact import ExactIndex
+from components.ann.fast_scan import FastScanConfig, FastScanIndex, recall_of
+from components.ann.index import NO_ID, Hits
+
+
+def fast(dimensions):
+    return FastScanIndex(dimensions, FastScanConfig(exact_below=1_000))
+
+
+def naive(vectors: dict[int, np.ndarray], query, k, allowed=None):
+    usable = [id for id in vectors if allowed is None or id in allowed]
+    scored = sorted((-float(np.float32(vectors[id] @ query)), id) for id in usable)
+    return [id for _, id in scored[:k]]
+
+
+OPERATIONS = st.lists(
+    st.tuples(st.sampled_from(["add", "remove"]), st.sets(st.integers(0, 15), max_size=8)), max_size=8
+)
+
+
+@settings(max_examples=30)
+@given(OPERATIONS, st.integers(1, 20), st.none() | st.sets(st.integers(0, 20)), st.integers(0, 2**32 - 1))
+@pytest.mark.parametrize("make", [ExactIndex, fast])
+def test_search_after_any_history_equals_sorting_all_scores(make, operations, k, allowed, seed):
+    rng = np.random.default_rng(seed)
+    index, vectors = make(3), {}
+    for name, ids in operations:
+        chosen = sorted(ids)
+        if name == "add":
+            fresh = rng.integers(-4, 5, (len(chosen), 3)).astype(np.float32)
+            index.add(chosen, fresh)
+            vectors.update(zip(chosen, fresh, strict=True))
+        else:
+            assert index.remove(chosen) == sum(vectors.pop(id, None) is not None for id in chosen)
+    query = rng.integers(-4, 5, 3).astype(np.float32)
+    hits = index.search(query[None], k, None if allowed is None else sorted(allowed))
+    expected = naive(vectors, query, k, allowed)
+    assert len(index) == len(vectors)
+    assert hits.ids.shape == hits.scores.shape == (1, k)
+    got = [id for id in hits.ids[0].tolist() if id != NO_ID]
+    assert len(got) == len(expected)
+    # At the edge of the list equal scores may stand for one another.
+    assert [vectors[id] @ query for id in got] == [vectors[id] @ query for id in expected]
+    assert np.isneginf(hits.scores[0, len(got) :]).all()
+
+
+@pytest.mark.parametrize("make", [ExactIndex, fast])
+def test_an_index_names_what_is_wrong_with_its_input(make):
+    index = make(4)
+    for ids, vectors, message in [
+        ([1], np.zeros((1, 3)), "shape"),
+        ([1, 1], np.zeros((2, 4)), "once"),
+        ([-1], np.zeros((1, 4)), "non-negative"),
+        ([1], np.full((1, 4), np.nan), "finite"),
+        ([1, 2], np.zeros((1, 4)), "2 rows"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            index.add(ids, vectors)
+    assert len(index) == 0
+    with pytest.raises(ValueError, match="at least 1"):
+        index.search(np.zeros((1, 4)), 0)
+
+
+@pytest.mark.parametrize("make", [ExactIndex, fast])
+def test_no_queries_and_no_vectors_give_empty_answers(make):
+    index = make(4)
+    assert index.search(np.zeros((0, 4)), 3).ids.shape == (0, 3)
+    assert (index.search(np.zeros((2, 4)), 3).ids == NO_ID).all()
+
+
+def clustered(count, dimensions=32, seed=0):
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(50, dimensions))
+    vectors = centres[rng.integers(0, 50, count)] + 0.5 * rng.normal(size=(count, dimensions))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def quantised():
+    vectors = clustered(5_000)
+    exact, index = ExactIndex(32), fast(32)
+    for each in (exact, index):
+        each.add(np.arange(5_000), vectors)
+    return exact, index, vectors
+
+
+def test_quantised_search_finds_nearly_all_that_exact_search_finds(quantised):
+    exact, index, vectors = quantised
+    queries = vectors[:50] + 0.01
+    assert recall_of(index.search(queries, 10), exact.search(queries, 10)) > 0.98
+    health = index.health(k=10)
+    assert health.quantised
+    assert health.recall > 0.98
+    assert health.size == 5_000
+
+
+@pytest.mark.parametrize("share", [0.01, 0.5])
+def test_quantised_search_answers_only_allowed_ids_and_enough_of_them(quantised, share):
+    exact, index, vectors = quantised
+    allowed = np.random.default_rng(1).choice(5_000, int(share * 5_000), replace=False)
+    hits = index.search(vectors[:20], 10, allowed)
+    assert np.isin(hits.ids, allowed).all()
+    assert recall_of(hits, exact.search(vectors[:20], 10, allowed)) > 0.95
+
+
+def test_quantised_search_forgets_the_removed_and_sees_the_new():
+    vectors = clustered(3_000)
+    index = fast(32)
+    index.add(np.arange(2_000), vectors[:2_000])
+    assert index.remove(np.arange(1_500)) == 1_500
+    index.add(np.arange(2_000, 3_000), vectors[2_000:])
+    hits = index.search(vectors[[0, 1_600, 2_500]], 1)
+    assert hits.ids[0, 0] >= 1_500
+    assert hits.ids[1:, 0].tolist() == [1_600, 2_500]
+    assert index.health().dead_share < 0.25
+
+
+def test_equal_seeds_give_equal_quantised_answers():
+    vectors = clustered(2_000)
+    answers = []
+    for _ in range(2):
+        index = fast(32)
+        index.add(np.arange(2_000), vectors)
+        answers.append(index.search(vectors[:20], 5).ids)
+    assert np.array_equal(*answers)
+
+
+def test_recall_counts_found_neighbours_and_ignores_padding():
+    truth = Hits(np.array([[1, 2], [3, NO_ID]]), np.zeros((2, 2), np.float32))
+    got = Hits(np.array([[2, 9], [3, NO_ID]]), np.zeros((2, 2), np.float32))
+    assert recall_of(got, truth) == pytest.approx(2 / 3)
+
+
+def test_a_missing_faiss_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(ImportError, match="faiss-cpu"):
+        FastScanIndex(4)
