@@ -14,9 +14,12 @@ from products._cli.options import (
     LimitOption,
     Options,
     ParamsOption,
+    PlotsOption,
+    ResumeOption,
     SeedOption,
     StagesOption,
     UserOption,
+    UsersOption,
     WorldOption,
 )
 
@@ -28,11 +31,12 @@ cache (MIXER_CACHE names another directory). Parameters come from variables MIXE
 
 
 def app_of(product: Callable[[], Application], summary: str) -> typer.Typer:
-    """An app with one command; the product is imported when there is something to answer, not for ``--help``."""
+    """An app that answers, and judges its answers; the product is imported when it is needed, not for ``--help``."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-    @app.command(help=summary, epilog=EPILOG)
+    @app.callback(invoke_without_command=True, help=summary, epilog=EPILOG)
     def answer(  # noqa: PLR0913, PLR0917 - an option each
+        context: typer.Context,
         data: DataOption = None,
         user: UserOption = None,
         limit: LimitOption = None,
@@ -43,6 +47,8 @@ def app_of(product: Callable[[], Application], summary: str) -> typer.Typer:
         params: ParamsOption = None,
         stages: StagesOption = False,
     ) -> None:
+        if context.invoked_subcommand is not None:
+            return
         from products._cli.serve import serve
 
         options = Options(
@@ -57,5 +63,32 @@ def app_of(product: Callable[[], Application], summary: str) -> typer.Typer:
             stages=stages,
         )
         serve(product(), options)
+
+    @app.command("evaluate", epilog=EPILOG)
+    def evaluate(
+        data: DataOption = None,
+        users: UsersOption = 500,
+        as_json: JsonOption = False,
+        seed: SeedOption = 0,
+        world: WorldOption = "small",
+        params: ParamsOption = None,
+        plots: PlotsOption = None,
+        resume: ResumeOption = None,
+    ) -> None:
+        """Judge the flow on logged requests, beside popularity, recency, random, and each source alone."""
+        from products._cli.evaluate import EvaluateOptions
+        from products._cli.evaluate import evaluate as judge
+
+        options = EvaluateOptions(
+            data=data,
+            users=users,
+            as_json=as_json,
+            seed=seed,
+            world=world,
+            params=params,
+            plots=plots,
+            resume=resume,
+        )
+        judge(product(), options)
 
     return app

@@ -13,7 +13,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from components.datasets import SIZES, DataError, Dataset, load, load_world
+from components.datasets import SIZES, DataError, Dataset, Truth, load, load_world
 from components.datasets.files import cache_directory
 from components.models.logistic import LogisticModel
 from components.stores.from_dataset import stores_of
@@ -24,10 +24,11 @@ Track = Callable[[Iterable[int]], Iterable[int]]
 
 @attrs.frozen
 class Loaded:
-    """A data set, ready to serve from."""
+    """A data set, ready to serve from; with the truth behind it, if it is a synthetic world."""
 
     data: Dataset
     stores: Stores
+    truth: Truth | None = None
 
     @property
     def follows_are_interactions(self) -> bool:
@@ -73,10 +74,10 @@ def open_data(path: Path | None, world: str, seed: int, bars: Bars) -> Loaded:
         raise ValueError(f"--world: expected one of {', '.join(SIZES)}, got {world!r}")
     if path is None:
         with bars.step("making the world") as advance:
-            data = load_world(world, seed, progress=lambda _: advance()).dataset
-    else:
-        with bars.step(f"reading {path}"):
-            data = load(path)
+            made = load_world(world, seed, progress=lambda _: advance())
+        return Loaded(made.dataset, stores_of(made.dataset), made.truth)
+    with bars.step(f"reading {path}"):
+        data = load(path)
     return Loaded(data, stores_of(data))
 
 
@@ -114,7 +115,7 @@ async def trained(
         stores: the data.
         train: makes the ranker.
     """
-    path = cache_directory() / f"{product}-{_fingerprint(version, stores)}.npz"
+    path = cache_directory() / f"{product}-{fingerprint(version, stores)}.npz"
     if path.exists():
         try:
             return LogisticModel.load(path)
@@ -125,7 +126,8 @@ async def trained(
     return model
 
 
-def _fingerprint(version: Iterable[object], stores: Stores) -> str:
+def fingerprint(version: Iterable[object], stores: Stores) -> str:
+    """A name for what depends on modules (their source counts), values and the data."""
     digest = blake2b(digest_size=10)
     for part in version:
         source = (

@@ -41,6 +41,15 @@ ParamsOption = Annotated[
 StagesOption = Annotated[
     bool, typer.Option("--stages", help="Print the stages of the flow as a table, and exit.")
 ]
+UsersOption = Annotated[int, typer.Option("--users", help="How many viewers' requests to judge.")]
+PlotsOption = Annotated[
+    Path | None,
+    typer.Option("--plots", help="A folder for PNG plots: quality by segment, reliability of the ranker."),
+]
+ResumeOption = Annotated[
+    Path | None,
+    typer.Option("--resume", help="A folder that keeps answers, so that an interrupted run goes on."),
+]
 
 
 @attrs.frozen(kw_only=True)

@@ -26,6 +26,7 @@ from products._cli.answer import Row, as_json, show
 from products._cli.data import Bars, Loaded, Track, default_user, open_data, report, require, trained
 from products._cli.options import TOP, Options
 from products._cli.stage_table import stage_table
+from products._offline.trial import Offline
 
 
 @attrs.frozen
@@ -39,6 +40,7 @@ class Application:
         train: ``(stores, params, seed, track)`` to a model.
         flow: ``(stores, model)`` to the flow.
         page: how an answer looks.
+        offline: how it is judged.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Application:
     train: Callable[[Stores, Params, int, Track], Awaitable[LogisticModel]]
     flow: Callable[[Stores, LogisticModel], RecommendationFlow[Viewer, Any]]
     page: Page
+    offline: Offline
 
 
 @attrs.frozen
@@ -73,7 +76,7 @@ def serve(application: Application, options: Options) -> None:
     anyio.run(_serve, application, options)
 
 
-def _console() -> Console:
+def console_of() -> Console:
     """Standard output; wide enough for a row a line where nobody says how wide it is."""
     width = 120 if not sys.stdout.isatty() and "COLUMNS" not in os.environ else None
     return Console(width=width, markup=False, emoji=False, highlight=False)  # texts are users' words
@@ -81,7 +84,7 @@ def _console() -> Console:
 
 async def _serve(application: Application, options: Options) -> None:
     options.check()
-    bars, console = Bars(), _console()
+    bars, console = Bars(), console_of()
     loaded = open_data(options.data, options.world, options.seed, bars)
     require(loaded.data, application.name, *application.needs)
     report(loaded.data, bars.console)
@@ -91,7 +94,7 @@ async def _serve(application: Application, options: Options) -> None:
     def train() -> Awaitable[LogisticModel]:
         return application.train(loaded.stores, params, options.seed, bars.track("training the ranker"))
 
-    depends_on = (*application.page.version, options.seed, _values(params))
+    depends_on = (*application.page.version, options.seed, values_of(params))
     flow = application.flow(loaded.stores, await trained(application.name, depends_on, loaded.stores, train))
     if options.stages:
         print(stage_table(flow))  # noqa: T201 - for a file, so without wrapping
@@ -146,5 +149,6 @@ def resolved_params(settings: ModuleType, data: str, file: Path | None = None) -
     return resolver.resolve(forced=free) if free else resolver.resolve()
 
 
-def _values(params: Params) -> list[tuple[str, object]]:
+def values_of(params: Params) -> list[tuple[str, object]]:
+    """All parameters by name, for what depends on them."""
     return [(name, setting.value) for name, setting in params.explain().items()]

@@ -16,6 +16,7 @@ from mixer.params import Params
 from products._cli.data import Track
 from products._cli.serve import Application, Page
 from products.follow_recs import answer, params
+from products.follow_recs.evaluation import OFFLINE
 from products.follow_recs.flow import FollowRecs
 from products.follow_recs.training import INPUTS, Training
 
@@ -48,4 +49,5 @@ FOLLOW_RECS = Application(
             products.follow_recs.training,
         ),
     ),
+    offline=OFFLINE,
 )

@@ -1,7 +1,7 @@
 """Train the ranker of follow recommendations on whom viewers followed next.
 
-Where follows are dated, what came after a cut-off is to be predicted from what came before. Where they are not, or all
-came before anybody showed an interest, a random share of them is hidden and to be found again.
+Where follows are dated, what came after a cut-off is to be predicted from what came before. Where they are not, or
+nobody followed anybody after it, a random share of them is hidden and to be found again.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Training:
     Args:
         requests: how many viewers to learn from.
         negatives: accounts that they did not follow, taken from each.
-        known: share of dated follows that only serve as history; of undated ones, that are not hidden.
-        cut_off: share of dated follows before the moment after which nothing is learned.
+        known: share of all actions that only serve as history; of undated follows, that are not hidden.
+        cut_off: share of all actions before the moment after which nothing is learned.
         seed: of every random choice.
     """
 
@@ -91,7 +91,7 @@ async def train(
         ValueError: too little happened to learn from.
     """
     rng = np.random.default_rng([training.seed, 2])
-    past = past_of(stores, training, rng)
+    past = past_of(stores, training.known, training.cut_off, rng)
     everybody = np.arange(len(stores.users))
     knew = past.stores.follows.degrees(everybody, past.now_ms) > 0
     able = np.flatnonzero(knew & (past.next.degrees(everybody) > 0))
@@ -105,25 +105,30 @@ async def train(
     return fit(await examples_of(flow, requests, Account.row, INPUTS, training.negatives, rng), INPUTS)
 
 
-def past_of(stores: Stores, training: Training, rng: np.random.Generator) -> Past:
-    """The stores as they were before what is to be learned."""
+def past_of(stores: Stores, known: float, cut_off: float, rng: np.random.Generator) -> Past:
+    """The stores as they were before what is to be learned, or foretold.
+
+    Args:
+        stores: everything.
+        known: share of all actions before the moment of the past, or of undated follows that stay.
+        cut_off: share of all actions before the moment after which nothing is looked at.
+        rng: draws what is hidden where follows have no dates.
+
+    Raises:
+        ValueError: nobody follows anybody.
+    """
     follows = stores.follows
     if not follows.edges:
         raise ValueError("expected follows, or interactions, to learn from, got none")
-    now_ms, until_ms = (
-        np.quantile(follows.time_ms, [training.known, training.cut_off]).astype(np.int64).tolist()
-    )
-    interests = stores.interests
-    if follows.time_ms.min() < now_ms < until_ms and (
-        not interests.edges or interests.time_ms.min() < now_ms
-    ):
-        return Past(
-            stores, now_ms, _part(follows, (follows.time_ms >= now_ms) & (follows.time_ms < until_ms))
-        )
+    times = stores.engagements.time_ms if stores.engagements.edges else follows.time_ms
+    now_ms, until_ms = np.quantile(times, [known, cut_off]).astype(np.int64).tolist()
+    then = (follows.time_ms >= now_ms) & (follows.time_ms < until_ms)
+    if then.any():
+        return Past(stores, now_ms, _part(follows, then))
     # A friendship is one fact, whichever way round it is written: both directions are hidden together.
     low, high = np.minimum(follows.sources, follows.ends), np.maximum(follows.sources, follows.ends)
     _, pair = np.unique(low * len(follows) + high, return_inverse=True)
-    hidden = (rng.random(int(pair.max()) + 1) >= training.known)[pair]
+    hidden = (rng.random(int(pair.max()) + 1) >= known)[pair]
     graphs = {**stores.graphs, FOLLOW: _part(follows, ~hidden)}
     if stores.interests is follows:
         graphs[INTEREST] = graphs[FOLLOW]

@@ -16,6 +16,7 @@ from mixer.params import Params
 from products._cli.data import Track
 from products._cli.serve import Application, Page
 from products.for_you import answer, params
+from products.for_you.evaluation import OFFLINE
 from products.for_you.flow import ForYou
 from products.for_you.training import INPUTS, Training
 
@@ -48,4 +49,5 @@ FOR_YOU = Application(
             products.for_you.training,
         ),
     ),
+    offline=OFFLINE,
 )

@@ -1,0 +1,151 @@
+"""Let systems answer logged requests, and measure what they answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from components.evaluation import (
+    Bootstrap,
+    Interval,
+    Judged,
+    OfflineResult,
+    OfflineRun,
+    Report,
+    Row,
+    Truth,
+    judge_lists,
+    mean_by_segment,
+    ranking_metrics,
+    source_recall,
+)
+from components.stores.types import Viewer
+from mixer import RecommendationFlow
+from mixer.params import Params
+from products._offline.trial import DEPTH, Case, Lists, Offline, Trial, viewer_of
+
+TOP = 10
+"""Results that people look at."""
+NEW_USER = 5
+"""Viewers with at most so many actions before the request are new."""
+MAIN = f"ndcg@{TOP}"
+
+
+@attrs.frozen
+class Settings:
+    """How systems are run.
+
+    Args:
+        params: caps and limits.
+        seed: of every random choice.
+        identity: what else a kept answer depends on.
+        folder: where answers are kept, so that an interrupted run goes on; None keeps nothing.
+    """
+
+    params: Params
+    seed: int
+    identity: Mapping[str, object]
+    folder: Path | None = None
+
+
+async def measured(
+    offline: Offline, trial: Trial, systems: Mapping[str, RecommendationFlow[Viewer, Any]], settings: Settings
+) -> Report:
+    """Ranking, retrieval, health and, on a world, planted worth of every system, with intervals by user.
+
+    The first system is ours: its paired differences to the others are rows named ``ours - other``.
+    """
+    answers = {name: await _answers(name, flow, trial.cases, settings) for name, flow in systems.items()}
+    lists = {name: {one.user: one.ids for one in answer.served} for name, answer in answers.items()}
+    relevant = {case.user_id: case.relevant for case in trial.cases}
+    judged = {name: judge_lists(shown, relevant) for name, shown in lists.items()}
+    bootstrap = Bootstrap(seed=settings.seed)
+    rows = [
+        *_relevance(judged, bootstrap),
+        *_segments(judged, trial, bootstrap),
+        *_retrieval({name: lists[name] for name in offline.sources if name in lists}, relevant, bootstrap),
+        *_health(offline, trial, lists, bootstrap),
+        *_worth(offline, trial, lists, bootstrap),
+        *(Row(name, "ms", Interval(float(np.median(answer.elapsed_ms)))) for name, answer in answers.items()),
+    ]
+    return Report(
+        "evaluation", rows, {"users": len(trial.cases), "protocol": trial.protocol, **attrs.asdict(bootstrap)}
+    )
+
+
+async def _answers(
+    name: str, flow: RecommendationFlow[Viewer, Any], cases: Sequence[Case], settings: Settings
+) -> OfflineResult:
+    by_user = {case.user_id: case for case in cases}
+
+    def target(user: int, seed: int) -> Viewer:
+        return viewer_of(by_user[user], settings.params, seed)
+
+    async def recommend(viewer: Viewer) -> NDArray[np.int64]:
+        return (await flow.process(viewer)).candidates.ids
+
+    config = {**settings.identity, "system": name, "depth": DEPTH}
+    run = OfflineRun(recommend, target, config, settings.seed)
+    return await run.run(sorted(by_user), settings.folder)
+
+
+def _relevance(judged: Mapping[str, Judged], bootstrap: Bootstrap) -> Iterator[Row]:
+    values = {name: ranking_metrics(one, (TOP, DEPTH)) for name, one in judged.items()}
+    for name, metrics in values.items():
+        yield from (Row(name, metric, bootstrap.mean(users)) for metric, users in metrics.items())
+    ours, *others = values
+    for other in others:
+        difference = bootstrap.difference(values[ours][MAIN], values[other][MAIN])
+        yield Row(f"{ours} - {other}", MAIN, difference)
+
+
+def _segments(judged: Mapping[str, Judged], trial: Trial, bootstrap: Bootstrap) -> Iterator[Row]:
+    history = {case.user_id: case.history for case in trial.cases}
+    for name, one in judged.items():
+        new = np.array([history[user] <= NEW_USER for user in one.users.tolist()], dtype=np.bool_)
+        values = ranking_metrics(one, (TOP,))[MAIN]
+        segments = {"new viewers": new, "other viewers": ~new}
+        for segment, interval in mean_by_segment(values, segments, bootstrap).items():
+            yield Row(name, MAIN, interval, segment, "" if interval.units else "no such viewer")
+
+
+def _retrieval(
+    sources: Mapping[str, Lists], relevant: Mapping[int, Sequence[int]], bootstrap: Bootstrap
+) -> Iterator[Row]:
+    names = list(sources)
+    found = [
+        (user, item, code, rank)
+        for code, name in enumerate(names)
+        for user, ids in sources[name].items()
+        for rank, item in enumerate(ids)
+    ]
+    user, item, code, rank = np.array(found, dtype=np.int64).reshape(-1, 4).T
+    recall = source_recall(user, item, code, rank, Truth.of(relevant), DEPTH)
+    for at, source in enumerate(recall.sources.tolist()):
+        yield Row(names[source], f"unique@{DEPTH}", bootstrap.mean(recall.unique[:, at]))
+    yield Row("all sources", f"recall@{DEPTH}", bootstrap.mean(recall.union))
+
+
+def _health(
+    offline: Offline, trial: Trial, lists: Mapping[str, Lists], bootstrap: Bootstrap
+) -> Iterator[Row]:
+    for name, shown in lists.items():
+        for metric, value in offline.health(trial, _tops(shown)).items():
+            interval = Interval(value) if isinstance(value, float) else bootstrap.mean(value)
+            yield Row(name, metric, interval)
+
+
+def _worth(offline: Offline, trial: Trial, lists: Mapping[str, Lists], bootstrap: Bootstrap) -> Iterator[Row]:
+    for name, shown in lists.items():
+        values = offline.worth(trial, _tops(shown))
+        if values is not None:
+            yield Row(name, "planted", bootstrap.mean(values))
+
+
+def _tops(shown: Lists) -> Lists:
+    return {user: ids[:TOP] for user, ids in shown.items()}

@@ -1,0 +1,137 @@
+"""What is needed to judge a product: requests whose outcome is known, and systems that answer them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from components.datasets import DataError, Truth
+from components.models.logistic import LogisticModel
+from components.rankers.training import UpToRanker
+from components.stores.stores import Stores
+from components.stores.types import Viewer
+from mixer import CandidateSource, Column, DebugOptions, RecommendationFlow, Request, Transform
+from mixer.params import Params
+from mixer.rankers import KeepOrder, Ranker
+from mixer.side_effects import SideEffect
+from mixer.transforms import Identity
+from products._cli.data import Loaded
+
+DEPTH = 200
+"""How many results every system is asked for."""
+
+Lists = Mapping[int, Sequence[int]]
+"""Ids shown to each user, best first."""
+
+
+@attrs.frozen
+class Case:
+    """One logged request.
+
+    Args:
+        user_id: who asks.
+        now_ms: when; nothing from then on may be used.
+        relevant: ids that the user acted on from then on.
+        history: how many actions of the user came before.
+    """
+
+    user_id: int
+    now_ms: int
+    relevant: tuple[int, ...]
+    history: int
+
+
+@attrs.frozen(eq=False)
+class Trial:
+    """A fair contest.
+
+    Args:
+        past: what rankers may learn from.
+        stores: what requests are served from, each as of its moment.
+        cases: requests, at most one a user.
+        protocol: how past and future were told apart, in words.
+        truth: of a synthetic world.
+    """
+
+    past: Loaded
+    stores: Stores
+    cases: tuple[Case, ...]
+    protocol: str
+    truth: Truth | None = None
+
+
+@attrs.frozen
+class Offline:
+    """How a product is judged.
+
+    Args:
+        trial: ``(loaded, users, seed)`` to the contest.
+        systems: ``(trial, model)`` to flows by name, ours first.
+        sources: names of the systems that are a single source of ours.
+        examples: ``(stores)`` to our flow up to the ranker, the columns that it looks at, and the column of the id.
+        health: ``(trial, lists)`` to what is not about relevance: one value a user, or one for all.
+        worth: ``(trial, lists)`` to the planted worth of what was shown, one value a user; None without a truth.
+    """
+
+    trial: Callable[[Loaded, int, int], Trial]
+    systems: Callable[[Trial, LogisticModel], Mapping[str, RecommendationFlow[Viewer, Any]]]
+    sources: tuple[str, ...]
+    examples: Callable[
+        [Stores], tuple[UpToRanker[Viewer, Any], tuple[Column[Any, Any], ...], Column[Any, Any]]
+    ]
+    health: Callable[[Trial, Lists], Mapping[str, NDArray[np.float64] | float]]
+    worth: Callable[[Trial, Lists], NDArray[np.float64] | None]
+
+
+class InOrder:
+    """Mixed into a flow: given sources in their own order, behind the flow's gates and filters."""
+
+    only: Sequence[CandidateSource[Viewer, Any]]
+
+    def candidate_sources(self, target: Viewer) -> Sequence[CandidateSource[Viewer, Any]]:
+        return self.only
+
+    def hydrate_candidates(self) -> Sequence[Any]:
+        return ()
+
+    def select_ranker(self, target: Viewer) -> Ranker[Viewer, Any]:
+        return KeepOrder()
+
+    def post_ranker_transform(self) -> Transform[Viewer, Any]:
+        return Identity()
+
+    def transform_results(self) -> Transform[Viewer, Any]:
+        return Identity()
+
+    def side_effects(self) -> Sequence[SideEffect[Viewer, Any]]:
+        return ()
+
+    def quality_factor(self) -> None:
+        return None
+
+
+def viewer_of(case: Case, params: Params, seed: int, limit: int | None = DEPTH) -> Viewer:
+    """The request of a case; a system under evaluation leaves no trace."""
+    request = Request(
+        id=f"offline-{case.user_id}",
+        now_ms=case.now_ms,
+        seed=seed,
+        params=params,
+        debug=DebugOptions(skip_side_effects=True),
+    )
+    return Viewer(case.user_id, limit, request=request)
+
+
+def drawn(users: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """At most ``count`` of some users, in ascending order.
+
+    Raises:
+        DataError: there are none.
+    """
+    if not len(users):
+        raise DataError("evaluation", ["expected users who acted in the last part of the data, got none"])
+    return np.sort(rng.choice(users, min(count, len(users)), replace=False))
