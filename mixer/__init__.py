@@ -14,6 +14,8 @@ from mixer.candidate_predicates import (
 from mixer.candidates import Candidates
 from mixer.columns import Candidate, Column, column
 from mixer.component import Component
+from mixer.cursor import Cursor, CursorCodec, Direction
+from mixer.errors import CursorError, MixerError
 from mixer.filter_take import ResultsConfig, batch_filter_take
 from mixer.flow import BaseFlow, RecommendationFlow
 from mixer.hydrators import Hydrator, hydrator
@@ -38,11 +40,16 @@ __all__ = [
     "Cause",
     "Column",
     "Component",
+    "Cursor",
+    "CursorCodec",
+    "CursorError",
     "DebugOptions",
     "Deduplicate",
     "Degradation",
+    "Direction",
     "EveryTarget",
     "Hydrator",
+    "MixerError",
     "OnError",
     "Outcome",
     "ParamIsOn",

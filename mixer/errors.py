@@ -13,6 +13,7 @@
     ├── TargetTypeError           a flow was given something that is not a Target
     ├── DeadlineExceededError     the request ran out of time where no partial answer is honest
     ├── ParamError                unknown, mistyped or out-of-bounds parameter values; lists every problem
+    ├── CursorError               a page cursor was damaged or belongs elsewhere
     ├── UnknownProductError       no product has the name that was asked for
     ├── ReplayError               a capture cannot be read, or a replay did not reproduce it
     └── MissingExtraError         an optional dependency is not installed (also an ImportError)
@@ -89,6 +90,13 @@ class TargetTypeError(MixerError, TypeError):
 
 class DeadlineExceededError(MixerError, TimeoutError):
     """The request ran out of time at a stage where no partial answer is honest."""
+
+
+class CursorError(MixerError, ValueError):
+    """A page cursor is damaged, changed, or was made for something else."""
+
+    def __init__(self, product: str, got: str) -> None:
+        super().__init__(f"cursor: expected one that {product} gave out, got {got}")
 
 
 class UnknownProductError(MixerError, LookupError):
