@@ -26,6 +26,8 @@ REFERENCES = (
     ("relations", "user_id", "users", "user_id"),
     ("relations", "subject_id", "users", "user_id"),
     ("labels", "post_id", "posts", "post_id"),
+    ("account_labels", "user_id", "users", "user_id"),
+    ("muted_words", "user_id", "users", "user_id"),
     ("undated", "user_id", "users", "user_id"),
 )
 CODES: tuple[tuple[str, str, type[IntEnum]], ...] = (

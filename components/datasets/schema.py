@@ -43,6 +43,10 @@ class Relation(IntEnum):
     BLOCK = 0
     MUTE = 1
     DISMISSED = 2
+    SUBSCRIBED = 3
+    MUTE_REPOSTS = 4
+    SHOW_LESS = 5
+    SHOW_MORE = 6
 
 
 MANDATORY = object()
@@ -82,6 +86,9 @@ SCHEMA: Mapping[str, Mapping[str, Field]] = {
         "media": Field(np.int8, "0 none, 1 image, 2 video", 0),
         "reply_to": Field(_ID, "the post it answers, -1 if none", -1),
         "repost_of": Field(_ID, "the post it repeats, -1 if none", -1),
+        "quote_of": Field(_ID, "the post it quotes, -1 if none", -1),
+        "video_ms": Field(np.int32, "how long its video is, 0 without one or if unknown", 0),
+        "subscribers_only": Field(np.int8, "1 when only subscribers of the author may see it", 0),
     },
     "engagements": {
         "viewer_id": Field(_ID, "a user"),
@@ -114,6 +121,15 @@ SCHEMA: Mapping[str, Mapping[str, Field]] = {
         "label": Field(object, "nsfw, toxicity, ..."),
         "score": Field(np.float32, "strength in [0, 1]"),
     },
+    "account_labels": {
+        "user_id": Field(_ID, "a user"),
+        "label": Field(object, "suspended, protected, nsfw_avatar, ..."),
+    },
+    "muted_words": {
+        "user_id": Field(_ID, "who does not want to read it"),
+        "words": Field(object, "a word, or words in a row"),
+        "time_ms": Field(np.int64, "since when; 0 if unknown", 0),
+    },
     "undated": {
         "user_id": Field(_ID, "a user"),
         "entity_id": Field(_ID, "what the user likes"),
@@ -130,6 +146,7 @@ CLOCKS: Mapping[str, str] = {
     "posts": "created_ms",
     "follows": "created_ms",
     "relations": "time_ms",
+    "muted_words": "time_ms",
     **dict.fromkeys(EVENTS, "time_ms"),
 }
 """The column of each dated table that says since when a row is known. Users are known throughout."""
