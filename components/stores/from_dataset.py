@@ -17,6 +17,18 @@ if TYPE_CHECKING:
 
 NEGATIVE = (Action.NEGATIVE_FEEDBACK_V2, Action.REPORT)
 """Actions that speak against a post; every other one is an engagement."""
+TRAITS = (
+    "topic",
+    "entity_id",
+    "language",
+    "media",
+    "video_ms",
+    "subscribers_only",
+    "reply_to",
+    "repost_of",
+    "quote_of",
+)
+"""Columns of the posts that their store keeps."""
 _RELATIONS = {BLOCK: Relation.BLOCK, MUTE: Relation.MUTE, DISMISSED: Relation.DISMISSED}
 
 
@@ -39,7 +51,7 @@ def stores_of(data: Dataset) -> Stores:
 
 def _posts(data: Dataset, users: IdIndex) -> PostStore:
     table = data.posts
-    traits = {name: table[name] for name in ("topic", "entity_id", "language", "media", "reply_to")}
+    traits = {name: table[name] for name in TRAITS}
     return PostStore.build(
         users, table["post_id"], table["author_id"], table["created_ms"], table["text"], **traits
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from components.stores.graph import Graph
 from components.stores.ids import IdIndex
+from components.stores.threads import Threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -105,3 +106,9 @@ class PostStore:
         return Graph.build(
             self.author, np.arange(len(self)), self.created_ms, shape=(len(self.authors), len(self))
         )
+
+    @cached_property
+    def threads(self) -> Threads:
+        """How the posts refer to each other."""
+        references = (self.number(trait, -1) for trait in ("reply_to", "repost_of", "quote_of"))
+        return Threads.of(self.index, *references)
