@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Self
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from components.ann.index import Hits, top
 from components.ann.rows import Rows
+from components.embeddings.archive import read_archive, write_archive
 
+FORMAT = "mixer.exact-index/1"
 QUERY_BLOCK = 64
 _COMPACT_AT = 0.5
 
@@ -35,6 +40,22 @@ class ExactIndex:
 
     def search(self, queries: ArrayLike, k: int, allowed: ArrayLike | None = None) -> Hits:
         return exact_search(self._rows, queries, k, allowed)
+
+    def save(self, path: str | Path) -> None:
+        """Writes one archive; it appears whole or not at all."""
+        write_archive(path, FORMAT, {}, self._rows.arrays())
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Reads what ``save`` wrote.
+
+        Raises:
+            ValueError: the file is damaged or of another format.
+        """
+        _, arrays = read_archive(path, FORMAT, ["ids", "vectors"])
+        index = cls(arrays["vectors"].shape[1])
+        index._rows.restore(arrays)
+        return index
 
     def _tidy(self) -> None:
         if len(self._rows) < _COMPACT_AT * self._rows.count:

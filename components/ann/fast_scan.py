@@ -1,25 +1,30 @@
 """``FastScanIndex``: product quantisation scanned in registers, re-ranked with the stored vectors.
 
 Source: the 4-bit fast-scan of faiss. Of the indexes we measured over a million vectors it is the one that takes in
-vectors in microseconds, so that new posts are found within seconds; graph indexes need minutes of processor time.
+vectors in microseconds, so that new posts are found at once; graph indexes need minutes of processor time.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal, Self
 
 import attrs
 import numpy as np
+from attrs.validators import ge, in_
 from numpy.typing import ArrayLike, NDArray
 
 from components.ann.exact import check_k, exact_search
 from components.ann.index import NO_ID, Hits, top
 from components.ann.rows import Rows
+from components.embeddings.archive import read_archive, write_archive
 
+FORMAT = "mixer.fast-scan-index/1"
 BITS = 4
 MAX_SUBQUANTISERS = 64
 _COMPACT_AT = 0.75
 _SELECTIVE = 0.1
+_DTYPES: dict[str, type[np.floating]] = {"float16": np.float16, "float32": np.float32}
 
 
 @attrs.frozen
@@ -28,14 +33,16 @@ class FastScanConfig:
 
     Args:
         rerank: candidates re-ranked exactly for each neighbour asked for.
+        stored: how vectors are kept for that; half the memory costs about 0.001 of recall at 100.
         exact_below: below so many vectors everything is compared, and no quantiser is trained.
         training_rows: at most so many vectors train the quantiser.
         seed: of the quantiser's k-means and of ``health``.
     """
 
-    rerank: int = attrs.field(default=20, validator=attrs.validators.ge(1))
-    exact_below: int = attrs.field(default=20_000, validator=attrs.validators.ge(1_000))
-    training_rows: int = attrs.field(default=65_536, validator=attrs.validators.ge(1_000))
+    rerank: int = attrs.field(default=20, validator=ge(1))
+    stored: Literal["float16", "float32"] = attrs.field(default="float32", validator=in_(_DTYPES))
+    exact_below: int = attrs.field(default=20_000, validator=ge(1_000))
+    training_rows: int = attrs.field(default=65_536, validator=ge(1_000))
     seed: int = 0
 
 
@@ -52,9 +59,9 @@ class Health:
 class FastScanIndex:
     """Quantised search with exact re-ranking; needs ``faiss``.
 
-    The quantiser is trained once, by the call of ``add`` that reaches ``exact_below`` vectors. A list of allowed
-    ids cannot be pushed into the scan: few allowed ids are compared exactly, many are filtered afterwards from a
-    longer list of candidates.
+    The quantiser is trained once, by the call of ``add`` that reaches ``exact_below`` vectors. The scan itself takes
+    no filter: few allowed ids are compared exactly; of many, a longer list of candidates is filtered before it is
+    re-ranked, and a query that this leaves short is compared exactly after all.
 
     Raises:
         ImportError: faiss is not installed.
@@ -63,7 +70,7 @@ class FastScanIndex:
     def __init__(self, dimensions: int, config: FastScanConfig | None = None) -> None:
         self._faiss = _faiss()
         self.config = config or FastScanConfig()
-        self._rows = Rows(dimensions, np.float16)
+        self._rows = Rows(dimensions, _DTYPES[self.config.stored])
         self._codes: Any = None  # a faiss index, whose stubs say nothing
 
     def __len__(self) -> int:
@@ -85,15 +92,19 @@ class FastScanIndex:
 
     def search(self, queries: ArrayLike, k: int, allowed: ArrayLike | None = None) -> Hits:
         check_k(k)
-        permitted = None if allowed is None else self._rows.rows_of(allowed)
-        share = 1.0 if permitted is None else len(permitted) / max(self._rows.count, 1)
-        if self._codes is None or share <= _SELECTIVE:
-            return exact_search(self._rows, queries, k, allowed)
-        mask = self._rows.alive
-        if permitted is not None:
-            mask = np.zeros(self._rows.count, dtype=np.bool_)
+        checked, mask, usable = self._rows.checked(queries, "queries"), self._rows.alive, len(self._rows)
+        if allowed is not None and self._codes is not None:
+            permitted = self._rows.rows_of(allowed)
+            mask, usable = np.zeros(self._rows.count, dtype=np.bool_), len(permitted)
             mask[permitted] = True
-        return self._scan(self._rows.checked(queries, "queries"), k, mask)
+        if self._codes is None or usable <= _SELECTIVE * self._rows.count:
+            return exact_search(self._rows, checked, k, allowed)
+        hits = self._scan(checked, k, mask, usable)
+        short = np.flatnonzero((hits.ids != NO_ID).sum(axis=1) < min(k, usable))
+        if len(short):
+            exact = exact_search(self._rows, checked[short], k, allowed)
+            hits.ids[short], hits.scores[short] = exact.ids, exact.scores
+        return hits
 
     def health(self, k: int = 100, samples: int = 100) -> Health:
         """Measures recall at ``k`` on stored vectors, drawn with the configured seed, as queries."""
@@ -102,22 +113,48 @@ class FastScanIndex:
         if len(alive) and self._codes is not None:
             drawn = np.random.default_rng(self.config.seed).choice(alive, min(samples, len(alive)), False)
             queries = self._rows.vectors[drawn].astype(np.float32)
-            exact = exact_search(self._rows, queries, k)
-            recall = recall_of(self.search(queries, k), exact)
+            recall = recall_of(self.search(queries, k), exact_search(self._rows, queries, k))
         dead = 1.0 - len(alive) / max(self._rows.count, 1) if self._rows.count else 0.0
         return Health(len(self), dead, self._codes is not None, recall)
 
-    def _scan(self, queries: NDArray[np.float32], k: int, mask: NDArray[np.bool_]) -> Hits:
-        """Filtered candidates are made up for by asking for more, as if spread evenly."""
-        share = max(float(mask.mean()), 1.0 / len(mask))
-        wanted = min(int(np.ceil(k * self.config.rerank / share)), self._rows.count)
+    def save(self, path: str | Path) -> None:
+        """Writes one archive with vectors and codes; it appears whole or not at all."""
+        self._compact()
+        codes = [] if self._codes is None else self._faiss.serialize_index(self._codes)
+        header = {"config": attrs.asdict(self.config)}
+        write_archive(path, FORMAT, header, {**self._rows.arrays(), "codes": np.array(codes, dtype=np.uint8)})
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Reads what ``save`` wrote.
+
+        Raises:
+            ValueError: the file is damaged or of another format.
+        """
+        header, arrays = read_archive(path, FORMAT, ["ids", "vectors", "codes"])
+        index = cls(arrays["vectors"].shape[1], FastScanConfig(**header["config"]))
+        index._rows.restore(arrays)
+        if len(arrays["codes"]):
+            index._codes = index._faiss.deserialize_index(arrays["codes"])
+        return index
+
+    def _scan(self, queries: NDArray[np.float32], k: int, mask: NDArray[np.bool_], usable: int) -> Hits:
+        """Candidates that the mask takes away are made up for by asking for more, as if spread evenly."""
+        wanted = min(int(np.ceil(k * self.config.rerank * len(mask) / usable)), len(mask))
         _, found = self._codes.search(queries, wanted)
-        scores = np.full(found.shape, -np.inf, dtype=np.float32)
-        usable = (found >= 0) & mask[found]
-        for query, row_scores, rows, good in zip(queries, scores, found, usable, strict=True):
-            row_scores[good] = self._rows.vectors[rows[good]].astype(np.float32) @ query
-        ids, best = top(scores, np.where(usable, self._rows.ids[found], NO_ID), k)
-        return Hits(ids, best)
+        best = [
+            self._rerank(query, rows[(rows >= 0) & mask[rows]], k)
+            for query, rows in zip(queries, found, strict=True)
+        ]
+        if not best:
+            return Hits(np.zeros((0, k), np.int64), np.zeros((0, k), np.float32))
+        return Hits(np.concatenate([ids for ids, _ in best]), np.concatenate([scores for _, scores in best]))
+
+    def _rerank(
+        self, query: NDArray[np.float32], rows: NDArray[np.int64], k: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        vectors = self._rows.vectors.take(rows, axis=0).astype(np.float32, copy=False)
+        return top((vectors @ query)[None], self._rows.ids[rows], k)
 
     def _train(self) -> None:
         quantisers = _subquantisers(self._rows.dimensions)
@@ -132,13 +169,15 @@ class FastScanIndex:
         self._codes.add(self._rows.vectors.astype(np.float32))
 
     def _tidy(self) -> None:
-        if len(self._rows) >= _COMPACT_AT * self._rows.count:
-            return
+        if len(self._rows) < _COMPACT_AT * self._rows.count:
+            self._compact()
+
+    def _compact(self) -> None:
+        """Removal keeps the order of the others, in the codes as in the rows."""
+        dead = np.flatnonzero(~self._rows.alive)
+        if len(dead) and self._codes is not None:
+            self._codes.remove_ids(self._faiss.IDSelectorBatch(dead))
         self._rows.compact()
-        if self._codes is not None:
-            self._codes.reset()
-            if self._rows.count:
-                self._codes.add(self._rows.vectors.astype(np.float32))
 
 
 def recall_of(hits: Hits, exact: Hits) -> float:
@@ -158,5 +197,6 @@ def _faiss() -> Any:  # faiss has no types
     try:
         import faiss
     except ImportError as error:
-        raise ImportError("FastScanIndex needs faiss: pip install faiss-cpu; or use ExactIndex") from error
+        message = 'FastScanIndex needs faiss: pip install "mixer[ann]"; or use ExactIndex'
+        raise ImportError(message) from error
     return faiss

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from components.embeddings.archive import Arrays
+
 
 class Rows:
     """Append-only storage: replacing or removing a vector leaves a dead row until ``compact``."""
@@ -63,10 +65,18 @@ class Rows:
 
     def compact(self) -> None:
         """Drops dead rows; the others keep their order."""
+        self.restore(self.arrays())
+
+    def arrays(self) -> Arrays:
+        """What ``restore`` needs: living rows only."""
         keep = np.flatnonzero(self.alive)
-        self._ids, self._vectors = self._ids[keep], self._vectors[keep]
-        self._alive, self.count = np.ones(len(keep), dtype=np.bool_), len(keep)
-        self._row_of = dict(zip(self._ids.tolist(), range(len(keep)), strict=True))
+        return {"ids": self._ids[keep], "vectors": self._vectors[keep]}
+
+    def restore(self, arrays: Arrays) -> None:
+        """Takes over the rows of a saved index, all alive."""
+        self._ids, self._vectors, self.count = arrays["ids"], arrays["vectors"], len(arrays["ids"])
+        self._alive = np.ones(self.count, dtype=np.bool_)
+        self._row_of = dict(zip(self._ids.tolist(), range(self.count), strict=True))
 
     def checked(self, vectors: ArrayLike, name: str) -> NDArray[np.float32]:
         """Vectors as float32.

@@ -53,6 +53,29 @@ def test_search_after_any_history_equals_sorting_all_scores(make, operations, k,
     assert np.isneginf(hits.scores[0, len(got) :]).all()
 
 
+CHANGES = st.lists(
+    st.tuples(st.booleans(), st.integers(0, 1_500), st.integers(1, 600)), min_size=1, max_size=5
+)
+
+
+@settings(max_examples=15)
+@given(CHANGES, st.integers(1, 8), st.none() | st.integers(2, 20), st.integers(0, 2**32 - 1))
+def test_a_quantised_index_that_reranks_everything_is_exact_after_any_history(changes, k, every, seed):
+    rng = np.random.default_rng(seed)
+    exact, index = ExactIndex(4), FastScanIndex(4, FastScanConfig(rerank=2_500, exact_below=1_000))
+    history = [(True, 0, 1_100), *changes]
+    for adds, first, count in history:
+        ids, vectors = np.arange(first, first + count), rng.normal(size=(count, 4)).astype(np.float32)
+        for each in (exact, index):
+            each.add(ids, vectors) if adds else each.remove(ids)
+    queries = rng.normal(size=(3, 4)).astype(np.float32)
+    allowed = None if every is None else np.arange(0, 2_500, every)
+    assert len(index) == len(exact)
+    hits, expected = index.search(queries, k, allowed), exact.search(queries, k, allowed)
+    assert np.array_equal(hits.ids != NO_ID, expected.ids != NO_ID)
+    assert np.allclose(hits.scores, expected.scores, rtol=1e-5)
+
+
 @pytest.mark.parametrize("make", [ExactIndex, fast])
 def test_an_index_names_what_is_wrong_with_its_input(make):
     index = make(4)
@@ -124,6 +147,45 @@ def test_quantised_search_forgets_the_removed_and_sees_the_new():
     assert index.health().dead_share < 0.25
 
 
+def test_a_query_far_from_all_that_is_allowed_is_answered_in_full(quantised):
+    exact, index, vectors = quantised
+    allowed = np.argsort(vectors @ vectors[0])[:1_000]  # what a scan for this query finds last
+    hits = index.search(vectors[:1], 10, allowed)
+    assert np.array_equal(hits.ids, exact.search(vectors[:1], 10, allowed).ids)
+
+
+@pytest.mark.parametrize("make", [ExactIndex, fast])
+@pytest.mark.parametrize("count", [0, 500, 1_500])
+def test_a_saved_index_answers_the_same_and_goes_on(make, count, tmp_path):
+    vectors = clustered(1_600)
+    index = make(32)
+    index.add(np.arange(count), vectors[:count])
+    index.remove(np.arange(100))
+    index.save(tmp_path / "index.npz")
+    restored = type(index).load(tmp_path / "index.npz")
+    for each in (index, restored):
+        each.add([7, 5_000], vectors[1_500:1_502])
+    assert len(restored) == len(index)
+    queries = vectors[1_490:1_510]
+    assert np.array_equal(restored.search(queries, 5).ids, index.search(queries, 5).ids)
+
+
+def test_half_precision_storage_answers_nearly_the_same():
+    vectors = clustered(2_000)
+    answers = []
+    for stored in ("float16", "float32"):
+        index = FastScanIndex(32, FastScanConfig(exact_below=1_000, stored=stored))
+        index.add(np.arange(2_000), vectors)
+        answers.append(index.search(vectors[:20], 10))
+    assert recall_of(*answers) > 0.95
+
+
+def test_a_file_that_is_no_index_is_named(tmp_path):
+    ExactIndex(3).save(tmp_path / "exact.npz")
+    with pytest.raises(ValueError, match="fast-scan-index/1"):
+        FastScanIndex.load(tmp_path / "exact.npz")
+
+
 def test_equal_seeds_give_equal_quantised_answers():
     vectors = clustered(2_000)
     answers = []
@@ -142,5 +204,5 @@ def test_recall_counts_found_neighbours_and_ignores_padding():
 
 def test_a_missing_faiss_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
-    with pytest.raises(ImportError, match="faiss-cpu"):
+    with pytest.raises(ImportError, match=r'pip install "mixer\[ann\]"'):
         FastScanIndex(4)
