@@ -10,7 +10,7 @@ from components.datasets import Action, Dataset, Relation
 from components.stores.graph import Graph
 from components.stores.ids import IdIndex
 from components.stores.posts import PostStore
-from components.stores.stores import BLOCK, DISMISSED, ENGAGEMENT, FOLLOW, INTEREST, MUTE, Stores
+from components.stores.stores import DECISIONS, ENGAGEMENT, FOLLOW, INTEREST, Stores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +29,7 @@ TRAITS = (
     "quote_of",
 )
 """Columns of the posts that their store keeps."""
-_RELATIONS = {BLOCK: Relation.BLOCK, MUTE: Relation.MUTE, DISMISSED: Relation.DISMISSED}
+_RELATIONS = {kind: Relation[kind.upper()] for kind in DECISIONS}
 
 
 def stores_of(data: Dataset) -> Stores:

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 FOLLOW, ENGAGEMENT, INTEREST = "follow", "engagement", "interest"
 BLOCK, MUTE, DISMISSED = "block", "mute", "dismissed"
+SUBSCRIBED, MUTE_REPOSTS, SHOW_LESS, SHOW_MORE = "subscribed", "mute_reposts", "show_less", "show_more"
 """Kinds of graphs."""
+DECISIONS = (BLOCK, MUTE, DISMISSED, SUBSCRIBED, MUTE_REPOSTS, SHOW_LESS, SHOW_MORE)
+"""Kinds that say what a user decided about another."""
 
 
 @attrs.frozen(eq=False, slots=False)
@@ -29,7 +32,7 @@ class Stores:
         users: user ids; all graphs use their rows.
         names: ``(users,)`` what to call them; empty for "by id".
         posts: posts of these users.
-        graphs: by kind; a missing one has no edges. ``follow``, ``block``, ``mute``, ``dismissed``: users to users;
+        graphs: by kind; a missing one has no edges. ``follow`` and all ``DECISIONS``: users to users;
             ``engagement``: users to posts, each pair once, when it first happened; ``interest``: users to things.
         now_ms: the moment just after everything that is known.
     """
@@ -56,9 +59,9 @@ class Stores:
         return self._graph(INTEREST, 0)
 
     @cached_property
-    def _decisions(self) -> tuple[Graph, Graph, Graph]:
-        blocks, mutes, dismissals = (self._graph(kind, len(self.users)) for kind in (BLOCK, MUTE, DISMISSED))
-        return blocks, mutes, dismissals
+    def decisions(self) -> Mapping[str, Graph]:
+        """Users to the users about whom they decided something, by kind."""
+        return {kind: self._graph(kind, len(self.users)) for kind in DECISIONS}
 
     def _graph(self, kind: str, columns: int) -> Graph:
         return self.graphs.get(kind) or Graph.build([], [], shape=(len(self.users), columns))
@@ -70,16 +73,13 @@ class Stores:
     def history(self, user_id: int, now_ms: int) -> History:
         """What is known about a user before a moment; nothing for an unknown user."""
         row = self.users.row_of(user_id)
-        blocks, mutes, dismissals = self._decisions
         return History(
             self,
             row,
             now_ms,
             follows=self.follows.of(row, now_ms),
             engaged=self.engagements.of(row, now_ms),
-            avoided=np.concatenate([blocks.of(row, now_ms), mutes.of(row, now_ms)]),
-            blocked_by=blocks.reverse.of(row, now_ms),
-            dismissed=dismissals.of(row, now_ms),
+            blocked_by=self.decisions[BLOCK].reverse.of(row, now_ms),
         )
 
 
@@ -93,9 +93,7 @@ class History:
         now_ms: nothing at or after this moment is in here.
         follows: ``(f,)`` user rows, oldest first.
         engaged: ``(e,)`` post rows, oldest first.
-        avoided: ``(a,)`` users that the viewer blocks or mutes.
         blocked_by: ``(b,)`` users who block the viewer.
-        dismissed: ``(d,)`` users whose recommendation the viewer dismissed.
     """
 
     stores: Stores = attrs.field(repr=False)
@@ -103,9 +101,14 @@ class History:
     now_ms: int
     follows: NDArray[np.int32]
     engaged: NDArray[np.int32]
-    avoided: NDArray[np.int32]
     blocked_by: NDArray[np.int32]
-    dismissed: NDArray[np.int32]
+
+    def decided(self, kind: str) -> NDArray[np.int32]:
+        """``(d,)`` users about whom the viewer decided something, oldest first."""
+        return self.stores.decisions[kind].of(self.row, self.now_ms)
+
+    def _mask(self, kind: str) -> NDArray[np.bool_]:
+        return mask_of(self.decided(kind), len(self.stores.users))
 
     @cached_property
     def follow_mask(self) -> NDArray[np.bool_]:
@@ -113,9 +116,29 @@ class History:
         return mask_of(self.follows, len(self.stores.users))
 
     @cached_property
+    def blocked_mask(self) -> NDArray[np.bool_]:
+        """``(users,)`` whom the viewer blocks."""
+        return self._mask(BLOCK)
+
+    @cached_property
+    def muted_mask(self) -> NDArray[np.bool_]:
+        """``(users,)`` whom the viewer mutes."""
+        return self._mask(MUTE)
+
+    @cached_property
+    def muted_reposts_mask(self) -> NDArray[np.bool_]:
+        """``(users,)`` whose reposts the viewer mutes."""
+        return self._mask(MUTE_REPOSTS)
+
+    @cached_property
+    def subscribed_mask(self) -> NDArray[np.bool_]:
+        """``(users,)`` to whom the viewer subscribes."""
+        return self._mask(SUBSCRIBED)
+
+    @cached_property
     def avoided_mask(self) -> NDArray[np.bool_]:
         """``(users,)`` whom the viewer blocks or mutes."""
-        return mask_of(self.avoided, len(self.stores.users))
+        return self.blocked_mask | self.muted_mask
 
     @cached_property
     def blocked_by_mask(self) -> NDArray[np.bool_]:
@@ -125,7 +148,7 @@ class History:
     @cached_property
     def dismissed_mask(self) -> NDArray[np.bool_]:
         """``(users,)`` whom the viewer did not want recommended."""
-        return mask_of(self.dismissed, len(self.stores.users))
+        return self._mask(DISMISSED)
 
     @cached_property
     def engaged_mask(self) -> NDArray[np.bool_]:

@@ -43,6 +43,7 @@ class Post(Candidate):
 
     social_proof = column(np.object_, default=None, doc="ids of up to a few engagers whom the viewer follows")
     text = column(str, default="", doc="only for rows that are shown")
+    warning = column(str, default="", doc="the warning in front of it, if any; only for rows that are shown")
 
 
 class Account(Candidate):
@@ -65,6 +66,36 @@ class Account(Candidate):
     social_proof = column(np.object_, default=None, doc="ids of up to a few connectors")
 
 
+ADULT = 18
+
+
+@attrs.frozen
+class Settings:
+    """What a viewer has told about themselves, and wants.
+
+    Args:
+        logged_in: False for a visitor.
+        age: in years; None if not stated.
+        age_is_required: where the viewer is, sensitive posts are only for those who stated their age.
+        sees_sensitive: wants no warnings.
+    """
+
+    logged_in: bool = True
+    age: int | None = None
+    age_is_required: bool = False
+    sees_sensitive: bool = False
+
+    @property
+    def under_age(self) -> bool:
+        """Stated an age below 18."""
+        return self.age is not None and self.age < ADULT
+
+    @property
+    def must_state_age(self) -> bool:
+        """Did not state an age where one is required."""
+        return self.age_is_required and self.age is None
+
+
 @attrs.frozen
 class Viewer(Target):
     """Who a timeline or a list of accounts is for.
@@ -73,11 +104,13 @@ class Viewer(Target):
         user_id: the viewer's id.
         limit: how many results are wanted; None leaves it to the product's parameters.
         known: what is known about the viewer, filled in by the flow.
+        settings: what the viewer has told and wants.
     """
 
     user_id: int
     limit: int | None = None
     known: History | None = attrs.field(default=None, repr=False)
+    settings: Settings = Settings()
 
     @property
     def history(self) -> History:

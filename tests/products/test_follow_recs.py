@@ -5,7 +5,8 @@ import attrs
 import numpy as np
 import pytest
 
-from components.stores.stores import FOLLOW, INTEREST
+from components.stores.graph import Graph
+from components.stores.stores import FOLLOW
 from components.stores.types import Account, Viewer
 from mixer import DebugOptions, Outcome, Request
 from mixer.params import Params
@@ -63,23 +64,31 @@ async def test_the_recommendations_of_the_embedded_world_are_pinned(stores, foll
     assert result.candidates.ids.tolist() == GOLDEN
 
 
-def dated(stores, share_before):
-    """The same stores, in which all follows came before, or after, anybody showed an interest."""
-    follows, interests = stores.follows, stores.interests
-    early = attrs.evolve(interests, time_ms=np.zeros_like(interests.time_ms))
-    return attrs.evolve(stores, graphs={FOLLOW: follows, INTEREST: early if share_before else interests})
+def with_follows(stores, since):
+    """The same stores, with other dates of the follows."""
+    follows = Graph.build(
+        stores.follows.sources,
+        stores.follows.ends,
+        since(len(stores.follows.ends)),
+        shape=(len(stores.users), len(stores.users)),
+    )
+    return attrs.evolve(stores, graphs={**stores.graphs, FOLLOW: follows})
 
 
 def test_dated_follows_are_learned_from_what_came_before_them(stores):
-    past = past_of(dated(stores, share_before=True), Training(), np.random.default_rng(0))
-    assert past.stores.follows is stores.follows
+    times = stores.engagements.time_ms
+    dated = with_follows(stores, lambda edges: np.linspace(times.min(), times.max(), edges).astype(np.int64))
+    past = past_of(dated, 0.7, 0.9, np.random.default_rng(0))
+    assert past.stores is dated
     assert past.next.time_ms.min() >= past.now_ms
-    assert past.next.edges == pytest.approx(0.2 * stores.follows.edges, rel=0.05)
-    assert past.next.time_ms.max() < np.quantile(stores.follows.time_ms, 0.9)
+    assert past.next.edges
+    assert past.next.time_ms.max() < np.quantile(stores.engagements.time_ms, 0.9)
 
 
-def test_follows_before_all_interests_are_hidden_and_found_again(stores):
-    past = past_of(dated(stores, share_before=False), Training(), np.random.default_rng(0))
+def test_undated_follows_are_hidden_and_found_again(stores):
+    past = past_of(
+        with_follows(stores, lambda edges: np.zeros(edges, np.int64)), 0.7, 0.9, np.random.default_rng(0)
+    )
     pairs = [
         set(zip(graph.sources.tolist(), graph.ends.tolist(), strict=True))
         for graph in (past.stores.follows, past.next)

@@ -47,7 +47,7 @@ PREDICATES = {
     ),
     "blocked": (
         NotIn(Post.author_row, lambda known: known.avoided_mask, "blocked"),
-        lambda viewer, post: post.author_row not in viewer.history.avoided,
+        lambda viewer, post: post.author_row not in np.flatnonzero(viewer.history.avoided_mask),
     ),
     "too_old": (
         MaxAge(30.0),
