@@ -1,0 +1,5 @@
+"""Runs the command line."""
+
+from components.embeddings.simclusters.cli import main
+
+main()

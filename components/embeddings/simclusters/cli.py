@@ -1,0 +1,145 @@
+"""``python -m components.embeddings.simclusters``."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import attrs
+import numpy as np
+import typer
+
+from components.embeddings.simclusters.config import load_config, preset_names
+from mixer.errors import MixerError
+
+if TYPE_CHECKING:
+    from components.datasets import Dataset
+    from components.embeddings.simclusters.model import SimClusters
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Train and look at SimClusters.")
+
+ConfigOption = Annotated[
+    str, typer.Option("--config", "-c", help=f"A YAML file, or a preset: {', '.join(preset_names())}.")
+]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="Override one setting: key.path=value; may be repeated.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+ModelArgument = Annotated[Path, typer.Argument(help="What train wrote.")]
+
+
+def main() -> None:
+    """Runs the command line; errors that name their cause end without a traceback."""
+    try:
+        app()
+    except (MixerError, ValueError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)
+
+
+@app.command()
+def show_config(config: ConfigOption = "published", overrides: SetOption = None) -> None:
+    """Print a configuration with every default written out."""
+    from components.models.heavy_ranker.load import dump
+
+    typer.echo(dump(load_config(config, overrides or [])))
+
+
+@app.command()
+def train(  # noqa: PLR0913, PLR0917 - options of a command line
+    data: Annotated[str, typer.Option("--data", "-d", help="A data set's path, or world[-tiny|-small|...].")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
+    config: ConfigOption = "small",
+    overrides: SetOption = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Folder that an interrupted training goes on from.")
+    ] = None,
+    warm_start: Annotated[Path | None, typer.Option(help="Last time's model to begin with.")] = None,
+    until_ms: Annotated[
+        int | None, typer.Option(help="Learn only from what is known before; milliseconds since 1970.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train communities, KnownFor, InterestedIn and producers, and say what came out."""
+    from components.embeddings.progress import progress_bar, silent
+    from components.embeddings.simclusters.model import SimClusters
+    from components.embeddings.simclusters.signals import Signals, liked_stores
+    from components.embeddings.simclusters.train import train as fit
+    from components.stores.graph import NEVER
+
+    settings = load_config(config, overrides or [])
+    dataset = _dataset(data, seed)
+    before_ms = NEVER if until_ms is None else until_ms
+    half_life = settings.interests.favourite_half_life_days
+    signals = Signals.of(liked_stores(dataset), before_ms, half_life)
+    start = None if warm_start is None else SimClusters.load(warm_start)
+    began = time.perf_counter()
+    with contextlib.nullcontext(silent) if as_json else progress_bar() as listener:
+        model = fit(signals, settings, seed=seed, start=start, checkpoint=checkpoint, listener=listener)
+    model.save(out)
+    _print({"seconds": round(time.perf_counter() - began, 2), **summary(model), "file": str(out)}, as_json)
+
+
+@app.command()
+def info(model: ModelArgument, as_json: JsonOption = False) -> None:
+    """Say what a model holds."""
+    from components.embeddings.simclusters.model import SimClusters
+
+    loaded = SimClusters.load(model)
+    _print({**summary(loaded), **({"config": attrs.asdict(loaded.config)} if as_json else {})}, as_json)
+
+
+@app.command()
+def similar(
+    model: ModelArgument,
+    author: Annotated[int, typer.Argument(help="Id of a user.")],
+    k: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
+    as_json: JsonOption = False,
+) -> None:
+    """The authors nearest to one, by their audiences."""
+    from components.embeddings.simclusters.model import SimClusters
+
+    ids, cosines = SimClusters.load(model).similar_authors(author, k)
+    _print(
+        {str(id): round(cosine, 4) for id, cosine in zip(ids.tolist(), cosines.tolist(), strict=True)},
+        as_json,
+    )
+
+
+def summary(model: SimClusters) -> dict[str, Any]:
+    """Counts that tell whether a training made sense."""
+    sizes = np.bincount(model.known_for.indices, minlength=model.clusters)
+    support = model.interests.support
+    covered = int((np.diff(support.indptr) > 0).sum())
+    return {
+        "users": len(model.users),
+        "producers_with_cluster": int(model.known_for.nnz),
+        "clusters": model.clusters,
+        "clusters_in_use": int((sizes > 0).sum()),
+        "largest_cluster": int(sizes.max(initial=0)),
+        "users_with_interests": covered,
+        "clusters_a_user": round(support.nnz / max(covered, 1), 2),
+        "producers_with_vector": int((np.diff(model.producers.indptr) > 0).sum()),
+    }
+
+
+def _dataset(name: str, seed: int) -> Dataset:
+    from components.datasets.load import load, load_world
+
+    if name == "world" or name.startswith("world-"):
+        return load_world(name.partition("-")[2] or "small", seed).dataset
+    return load(name)
+
+
+def _print(values: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(values))
+        return
+    width = max((len(name) for name in values), default=0)
+    for name, value in values.items():
+        typer.echo(f"{name:{width}}  {value}")
