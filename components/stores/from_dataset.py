@@ -45,8 +45,9 @@ def stores_of(data: Dataset) -> Stores:
     graphs = {FOLLOW: follows, ENGAGEMENT: _engagements(data, users, posts)}
     graphs[INTEREST] = _interests(data, users, posts, graphs[ENGAGEMENT]) if len(posts) else follows
     graphs |= {kind: _relations(data, users, int(code)) for kind, code in _RELATIONS.items()}
-    names = data.users["name"][np.argsort(data.users["user_id"], kind="stable")]
-    return Stores(users, names, posts, graphs, data.now_ms)
+    people = data.users.sort_by("user_id")
+    traits = {name: people[name] for name in ("created_ms", "language")}
+    return Stores(users, people["name"], posts, graphs, data.now_ms, traits)
 
 
 def _posts(data: Dataset, users: IdIndex) -> PostStore:

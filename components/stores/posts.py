@@ -11,6 +11,7 @@ import numpy as np
 from components.stores.graph import Graph
 from components.stores.ids import IdIndex
 from components.stores.threads import Threads
+from components.stores.words import WordIndex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -112,3 +113,8 @@ class PostStore:
         """How the posts refer to each other."""
         references = (self.number(trait, -1) for trait in ("reply_to", "repost_of", "quote_of"))
         return Threads.of(self.index, *references)
+
+    @cached_property
+    def words(self) -> WordIndex:
+        """Which posts say what."""
+        return WordIndex.of(self.text.tolist())

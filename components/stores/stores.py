@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -35,6 +35,7 @@ class Stores:
         graphs: by kind; a missing one has no edges. ``follow`` and all ``DECISIONS``: users to users;
             ``engagement``: users to posts, each pair once, when it first happened; ``interest``: users to things.
         now_ms: the moment just after everything that is known.
+        traits: further ``(users,)`` columns by name: ``created_ms``, ``language``.
     """
 
     users: IdIndex
@@ -42,6 +43,7 @@ class Stores:
     posts: PostStore
     graphs: Mapping[str, Graph]
     now_ms: int
+    traits: Mapping[str, NDArray[Any]] = attrs.field(factory=dict)
 
     @cached_property
     def follows(self) -> Graph:
@@ -102,6 +104,12 @@ class History:
     follows: NDArray[np.int32]
     engaged: NDArray[np.int32]
     blocked_by: NDArray[np.int32]
+
+    @property
+    def joined_ms(self) -> int:
+        """When the viewer's account was made; 0 if unknown."""
+        created = self.stores.traits.get("created_ms")
+        return 0 if created is None or self.row < 0 else int(created[self.row])
 
     def decided(self, kind: str) -> NDArray[np.int32]:
         """``(d,)`` users about whom the viewer decided something, oldest first."""

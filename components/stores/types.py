@@ -97,6 +97,43 @@ class Settings:
 
 
 @attrs.frozen
+class Controls:
+    """What a viewer asks of the timeline; in force from the next request on.
+
+    Args:
+        discovery: from 0, only who is followed, over 0.5, as the ranker thinks, to 1, rather strangers.
+        half_life_h: hours after which a post counts half; None leaves age to the ranker.
+        personalised: False leaves out everything that is known about the viewer's taste.
+        videos: False hides them.
+        topics: only these; all when empty.
+        excluded_topics: never these.
+        more_topics: these rather than others.
+        less_topics: these less than others.
+        more_authors: ids of people of whom to show more.
+        less_authors: ids of people of whom to show less.
+        muted_words: words, or words in a row, that the viewer does not want to read.
+        profile_since_ms: what the viewer did before does not count.
+    """
+
+    discovery: float = attrs.field(
+        default=0.5, validator=[attrs.validators.ge(0.0), attrs.validators.le(1.0)]
+    )
+    half_life_h: float | None = attrs.field(
+        default=None, validator=attrs.validators.optional(attrs.validators.gt(0.0))
+    )
+    personalised: bool = True
+    videos: bool = True
+    topics: frozenset[int] = frozenset()
+    excluded_topics: frozenset[int] = frozenset()
+    more_topics: frozenset[int] = frozenset()
+    less_topics: frozenset[int] = frozenset()
+    more_authors: frozenset[int] = frozenset()
+    less_authors: frozenset[int] = frozenset()
+    muted_words: tuple[str, ...] = ()
+    profile_since_ms: int = 0
+
+
+@attrs.frozen
 class Viewer(Target):
     """Who a timeline or a list of accounts is for.
 
@@ -104,13 +141,15 @@ class Viewer(Target):
         user_id: the viewer's id.
         limit: how many results are wanted; None leaves it to the product's parameters.
         known: what is known about the viewer, filled in by the flow.
-        settings: what the viewer has told and wants.
+        settings: what the viewer has told about themselves.
+        controls: what the viewer asks of the timeline.
     """
 
     user_id: int
     limit: int | None = None
     known: History | None = attrs.field(default=None, repr=False)
     settings: Settings = Settings()
+    controls: Controls = Controls()
 
     @property
     def history(self) -> History:
