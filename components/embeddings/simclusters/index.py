@@ -17,7 +17,7 @@ from components.embeddings.simclusters.config import HOUR_MS, PostConfig
 from components.embeddings.simclusters.model import SimClusters, take_rows
 from components.embeddings.simclusters.posts import post_vectors, truncated
 from components.embeddings.simclusters.similarity import row_norms
-from components.graph.edges import top_per_row
+from components.graph.edges import rank_within, row_of_entries, top_per_row
 from components.stores.graph import flattened
 from components.stores.stores import Stores
 
@@ -94,12 +94,13 @@ class PostClusters:
         indexed = sparse.csr_array(sums.T)
         indexed.data[indexed.data < config.min_indexed] = 0.0
         indexed.eliminate_zeros()
-        indexed = top_per_row(indexed, config.posts)
-        rows = np.repeat(np.arange(indexed.shape[0]), np.diff(indexed.indptr))
+        rows = row_of_entries(indexed)
         order = np.lexsort((indexed.indices, -indexed.data, rows))
+        order = order[rank_within(rows[order]) < config.posts]
+        counts = np.bincount(rows[order], minlength=indexed.shape[0])
         return cls(
             truncated(sums, config),
-            indexed.indptr.astype(np.int64),
+            np.append(0, np.cumsum(counts)),
             indexed.indices[order].astype(np.int64),
             indexed.data[order].astype(np.float32),
             created_ms,

@@ -65,7 +65,8 @@ def truncated(sums: sparse.csr_array, config: PostConfig) -> sparse.csr_array:
     kept = sums.copy()
     kept.data[kept.data < config.min_value] = 0.0
     kept.eliminate_zeros()
-    return top_per_row(kept, config.clusters)
+    crowded = np.diff(kept.indptr).max(initial=0) > config.clusters
+    return top_per_row(kept, config.clusters) if crowded else kept
 
 
 class PostSums:
