@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from components.ann.index import Hits, top
+from components.ann.index import Hits, joined, top
 from components.ann.rows import Rows
 from components.embeddings.archive import read_archive, write_archive
 
@@ -39,7 +39,9 @@ class ExactIndex:
         return removed
 
     def search(self, queries: ArrayLike, k: int, allowed: ArrayLike | None = None) -> Hits:
-        return exact_search(self._rows, queries, k, allowed)
+        check_k(k)
+        chosen = None if allowed is None else self._rows.rows_of(allowed)
+        return exact_search(self._rows, self._rows.checked(queries, "queries"), k, chosen)
 
     def save(self, path: str | Path) -> None:
         """Writes one archive; it appears whole or not at all."""
@@ -62,19 +64,16 @@ class ExactIndex:
             self._rows.compact()
 
 
-def exact_search(rows: Rows, queries: ArrayLike, k: int, allowed: ArrayLike | None = None) -> Hits:
-    """Compares queries with all living (and allowed) rows, a block of queries at a time."""
-    checked = rows.checked(queries, "queries")
-    check_k(k)
-    chosen = None if allowed is None else rows.rows_of(allowed)
-    vectors = rows.vectors if chosen is None else rows.vectors[chosen]
+def exact_search(
+    rows: Rows, queries: NDArray[np.float32], k: int, chosen: NDArray[np.int64] | None = None
+) -> Hits:
+    """Compares queries with all living rows, or with the chosen ones, a block of queries at a time."""
+    vectors = rows.vectors if chosen is None else rows.vectors.take(chosen, axis=0)
     ids = rows.ids if chosen is None else rows.ids[chosen]
     dead = np.flatnonzero(~rows.alive) if chosen is None else np.zeros(0, dtype=np.int64)
     vectors = vectors.astype(np.float32, copy=False)
-    parts = [_block(checked[i : i + QUERY_BLOCK], vectors, ids, dead, k) for i in _blocks(len(checked))]
-    if not parts:
-        return Hits(np.zeros((0, k), np.int64), np.zeros((0, k), np.float32))
-    return Hits(np.concatenate([ids for ids, _ in parts]), np.concatenate([scores for _, scores in parts]))
+    blocks = range(0, len(queries), QUERY_BLOCK)
+    return joined([_block(queries[i : i + QUERY_BLOCK], vectors, ids, dead, k) for i in blocks], k)
 
 
 def check_k(k: int) -> None:
@@ -83,17 +82,13 @@ def check_k(k: int) -> None:
         raise ValueError(f"k: expected at least 1, got {k}")
 
 
-def _blocks(queries: int) -> range:
-    return range(0, queries, QUERY_BLOCK)
-
-
 def _block(
     queries: NDArray[np.float32],
     vectors: NDArray[np.float32],
     ids: NDArray[np.int64],
     dead: NDArray[np.int64],
     k: int,
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+) -> Hits:
     scores = queries @ vectors.T
     scores[:, dead] = -np.inf
     return top(scores, ids, k)

@@ -15,7 +15,7 @@ from attrs.validators import ge, in_
 from numpy.typing import ArrayLike, NDArray
 
 from components.ann.exact import check_k, exact_search
-from components.ann.index import NO_ID, Hits, top
+from components.ann.index import NO_ID, Hits, joined, top
 from components.ann.rows import Rows
 from components.embeddings.archive import read_archive, write_archive
 
@@ -92,17 +92,19 @@ class FastScanIndex:
 
     def search(self, queries: ArrayLike, k: int, allowed: ArrayLike | None = None) -> Hits:
         check_k(k)
-        checked, mask, usable = self._rows.checked(queries, "queries"), self._rows.alive, len(self._rows)
-        if allowed is not None and self._codes is not None:
-            permitted = self._rows.rows_of(allowed)
-            mask, usable = np.zeros(self._rows.count, dtype=np.bool_), len(permitted)
-            mask[permitted] = True
+        checked = self._rows.checked(queries, "queries")
+        chosen = None if allowed is None else self._rows.rows_of(allowed)
+        usable = len(self._rows) if chosen is None else len(chosen)
         if self._codes is None or usable <= _SELECTIVE * self._rows.count:
-            return exact_search(self._rows, checked, k, allowed)
+            return exact_search(self._rows, checked, k, chosen)
+        mask = self._rows.alive
+        if chosen is not None:
+            mask = np.zeros(self._rows.count, dtype=np.bool_)
+            mask[chosen] = True
         hits = self._scan(checked, k, mask, usable)
         short = np.flatnonzero((hits.ids != NO_ID).sum(axis=1) < min(k, usable))
         if len(short):
-            exact = exact_search(self._rows, checked[short], k, allowed)
+            exact = exact_search(self._rows, checked[short], k, chosen)
             hits.ids[short], hits.scores[short] = exact.ids, exact.scores
         return hits
 
@@ -142,17 +144,10 @@ class FastScanIndex:
         """Candidates that the mask takes away are made up for by asking for more, as if spread evenly."""
         wanted = min(int(np.ceil(k * self.config.rerank * len(mask) / usable)), len(mask))
         _, found = self._codes.search(queries, wanted)
-        best = [
-            self._rerank(query, rows[(rows >= 0) & mask[rows]], k)
-            for query, rows in zip(queries, found, strict=True)
-        ]
-        if not best:
-            return Hits(np.zeros((0, k), np.int64), np.zeros((0, k), np.float32))
-        return Hits(np.concatenate([ids for ids, _ in best]), np.concatenate([scores for _, scores in best]))
+        candidates = (rows[(rows >= 0) & mask[rows]] for rows in found)
+        return joined([self._rerank(q, rows, k) for q, rows in zip(queries, candidates, strict=True)], k)
 
-    def _rerank(
-        self, query: NDArray[np.float32], rows: NDArray[np.int64], k: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def _rerank(self, query: NDArray[np.float32], rows: NDArray[np.int64], k: int) -> Hits:
         vectors = self._rows.vectors.take(rows, axis=0).astype(np.float32, copy=False)
         return top((vectors @ query)[None], self._rows.ids[rows], k)
 

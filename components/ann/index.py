@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import attrs
@@ -58,9 +59,7 @@ class VectorIndex(Protocol):
         ...
 
 
-def top(
-    scores: NDArray[np.float32], ids: NDArray[np.int64], k: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def top(scores: NDArray[np.float32], ids: NDArray[np.int64], k: int) -> Hits:
     """The best ``k`` of each row, padded.
 
     Args:
@@ -72,7 +71,7 @@ def top(
     out_scores = np.full((queries, k), -np.inf, dtype=np.float32)
     kept = min(k, n)
     if not kept or not queries:
-        return out_ids, out_scores
+        return Hits(out_ids, out_scores)
     ids = np.broadcast_to(ids, scores.shape)
     if kept < n:
         best = np.argpartition(scores, n - kept, axis=1)[:, n - kept :]
@@ -81,4 +80,12 @@ def top(
     scores, ids = np.take_along_axis(scores, order, 1), np.take_along_axis(ids, order, 1)
     out_scores[:, :kept] = scores
     out_ids[:, :kept] = np.where(np.isneginf(scores), NO_ID, ids)
-    return out_ids, out_scores
+    return Hits(out_ids, out_scores)
+
+
+def joined(parts: Sequence[Hits], k: int) -> Hits:
+    """The answers of some queries, then those of others."""
+    nothing = Hits(np.zeros((0, k), dtype=np.int64), np.zeros((0, k), dtype=np.float32))
+    everything = [nothing, *parts]
+    ids = np.concatenate([part.ids for part in everything])
+    return Hits(ids, np.concatenate([part.scores for part in everything]))

@@ -60,8 +60,9 @@ class Rows:
 
     def rows_of(self, ids: ArrayLike) -> NDArray[np.int64]:
         """Distinct rows of those ids that are alive, ascending."""
-        wanted = np.unique(np.asarray(ids, dtype=np.int64)).tolist()
-        return np.sort(np.array([self._row_of[id] for id in wanted if id in self._row_of], dtype=np.int64))
+        found = [self._row_of.get(id, -1) for id in np.asarray(ids, dtype=np.int64).ravel().tolist()]
+        rows = np.unique(np.array(found, dtype=np.int64))
+        return rows[np.searchsorted(rows, 0) :]
 
     def compact(self) -> None:
         """Drops dead rows; the others keep their order."""

@@ -1,0 +1,1 @@
+"""RealGraph: how likely one account is to interact with another soon."""
