@@ -63,6 +63,9 @@ class Account(Candidate):
     popular_score = column(np.float32, default=np.nan, doc="score of the source popular")
     score = column(np.float32, default=np.nan, doc="what the order is based on; NaN sorts last")
 
+    propensity = column(
+        np.float32, default=np.nan, doc="how likely it was at its place, where places are drawn"
+    )
     social_proof = column(np.object_, default=None, doc="ids of up to a few connectors")
 
 
