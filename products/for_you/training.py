@@ -80,12 +80,12 @@ async def train(
     """
     rng = np.random.default_rng([training.seed, 1])
     moments, until_ms = moments_of(stores, training, rng)
-    past = _requests(stores, params, track(moments.tolist()), until_ms)
+    past = past_requests(stores, params, track(moments.tolist()), until_ms)
     flow = Collector(stores, KeepOrder())
     return fit(await examples_of(flow, past, Post.row, INPUTS, training.negatives, rng), INPUTS)
 
 
-def _requests(
+def past_requests(
     stores: Stores, params: Params, moments: Iterable[int], until_ms: int
 ) -> Iterator[tuple[Viewer, NDArray[np.int32]]]:
     """For each moment the viewer, and the posts engaged with within half the age limit and before the cut-off."""

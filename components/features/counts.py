@@ -1,0 +1,85 @@
+"""``EventCounts``: how much happened under a key before a moment, for many keys and moments at once."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@attrs.frozen(eq=False)
+class EventCounts:
+    """Dated events by key, with running totals of what each event adds to every channel.
+
+    "Before" is strict: an event at a moment is not known to a request at that moment.
+
+    Args:
+        keys: ``(k,)`` distinct keys, ascending.
+        starts: ``(k + 1,)`` where the events of each key begin.
+        times: ``(t,)`` distinct moments, ascending.
+        clock: ``(e,)`` key and moment of every event in one ascending number.
+        totals: ``(e + 1, channels)`` sums over the events before.
+        payload: ``(e,)`` what else each event carries.
+    """
+
+    keys: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    times: NDArray[np.int64]
+    clock: NDArray[np.int64]
+    totals: NDArray[np.int32]
+    payload: NDArray[np.int64]
+
+    @classmethod
+    def build(
+        cls, key: ArrayLike, time_ms: ArrayLike, adds: ArrayLike, payload: ArrayLike | None = None
+    ) -> EventCounts:
+        """Counts of events.
+
+        Args:
+            key: ``(e,)`` whole numbers.
+            time_ms: ``(e,)``.
+            adds: ``(e, channels)`` what an event adds to each channel.
+            payload: ``(e,)``; zeros when absent.
+        """
+        moments = np.asarray(time_ms, np.int64)
+        keys, row = np.unique(np.asarray(key, np.int64), return_inverse=True)
+        times, code = np.unique(moments, return_inverse=True)
+        clock = row * (len(times) + 1) + code
+        order = np.argsort(clock, kind="stable")
+        added = np.asarray(adds, np.int32)
+        totals = np.zeros((len(added) + 1, added.shape[1]), np.int32)
+        np.cumsum(added[order], axis=0, out=totals[1:])
+        carried = np.zeros(len(order), np.int64) if payload is None else np.asarray(payload, np.int64)
+        starts = np.searchsorted(row[order], np.arange(len(keys) + 1))
+        return cls(keys, starts, times, clock[order], totals, carried[order])
+
+    def spans(
+        self, key: NDArray[np.int64], before_ms: NDArray[np.int64], window_ms: int | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """``(n,)`` first and behind-last position of the events of each key in the window before each moment.
+
+        Args:
+            key: ``(n,)``; a key without events has an empty span.
+            before_ms: ``(n,)``, or ``(1,)`` for one moment.
+            window_ms: only events within so long before; None for all.
+        """
+        if not len(self.keys):
+            return np.zeros(len(key), np.int64), np.zeros(len(key), np.int64)
+        row = np.minimum(np.searchsorted(self.keys, key), len(self.keys) - 1)
+        known = self.keys[row] == key
+        starts = self.starts[row]
+        stops = self._positions(row, before_ms)
+        if window_ms is not None:
+            starts = self._positions(row, before_ms - window_ms)
+        return starts, np.where(known, stops, starts)
+
+    def _positions(self, row: NDArray[np.int64], moment_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+        code = np.searchsorted(self.times, moment_ms)
+        return np.searchsorted(self.clock, row * (len(self.times) + 1) + code)
+
+    def counts(
+        self, key: NDArray[np.int64], before_ms: NDArray[np.int64], window_ms: int | None = None
+    ) -> NDArray[np.int32]:
+        """``(n, channels)`` what the events of each key in the window before each moment added up to."""
+        starts, stops = self.spans(key, before_ms, window_ms)
+        return self.totals[stops] - self.totals[starts]

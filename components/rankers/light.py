@@ -1,0 +1,85 @@
+"""The light ranker: a cheap model, logistic or small trees, that decides what the heavy ranker looks at."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from components.rankers.logistic import feature_matrix
+from components.stores.types import setting
+from mixer import Candidates, Column, Ranker, Transform, note, tracing
+from mixer.component import resolved
+from mixer.params import Param
+from mixer.transforms import Trait
+
+
+class LightModel(Protocol):
+    """``LogisticModel`` and ``LightTrees`` are such models."""
+
+    @property
+    def feature_names(self) -> tuple[str, ...]: ...
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]: ...
+
+    def contributions(self, X: Any) -> NDArray[np.float64]: ...
+
+
+@attrs.frozen
+class LightRanker(Ranker[Any, Any]):
+    """Sorts by the probability of engagement under a light model, which it writes.
+
+    Args:
+        model: trained on the columns of ``inputs``, in their order, as ``log1p``.
+        inputs: feature columns.
+        score: the column to write.
+
+    Raises:
+        ValueError: the model was trained on other features.
+    """
+
+    model: LightModel = attrs.field(repr=False)
+    inputs: tuple[Column[Any, Any], ...]
+    score: Column[Any, Any]
+
+    def __attrs_post_init__(self) -> None:
+        names = tuple(key.name for key in self.inputs)
+        if names != self.model.feature_names:
+            raise ValueError(
+                f"light ranker: expected a model of {names}, got one of {self.model.feature_names}"
+            )
+
+    def rank(self, target: object, candidates: Candidates[Any]) -> Candidates[Any]:
+        features = feature_matrix(candidates, self.inputs)
+        scores = self.model.predict_proba(features).astype(np.float32)
+        order = np.argsort(-scores, kind="stable")
+        ranked = candidates.with_columns({self.score: scores}).pick(order)
+        if tracing():
+            parts = self.model.contributions(features[order]).T
+            note(self.name, candidates, ranked, terms=dict(zip(self.model.feature_names, parts, strict=True)))
+        return ranked
+
+
+@attrs.frozen
+class PreRank(Transform[Any, Any]):
+    """Keeps what a light ranker puts first, so many as the load allows.
+
+    Args:
+        ranker: puts the best first.
+        cap: at full quality.
+        least: share of ``cap`` that is kept whatever the load.
+
+    Source: home-mixer scores at most 500 a source times the quality factor; FRS never less than 0.3 of it.
+    """
+
+    ranker: Ranker[Any, Any]
+    cap: int | Param[int] = 500
+    least: float | Param[float] = 0.3
+    traits = Trait.REORDERS | Trait.DROPS | Trait.ANNOTATES
+
+    async def transform(self, target: Any, candidates: Candidates[Any]) -> Candidates[Any]:
+        count = target.request.scaled(setting(target, self.cap), setting(target, self.least))
+        ranked = await resolved(self.ranker.rank(target, candidates))
+        return ranked.head(count)

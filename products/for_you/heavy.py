@@ -1,0 +1,196 @@
+"""For You with the heavy ranker: trains it on what viewers were shown and did, and serves the checkpoint."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import attrs
+import numpy as np
+
+from components.datasets import Action, Dataset
+from components.features.declared import Asked, FeatureSet
+from components.features.groups import Encoder, heavy_features
+from components.features.journal import Journal
+from components.features.labels import HEADS, LABEL_WINDOW_MS, shown_examples
+from components.models.files import atomic_folder
+from components.models.heavy_ranker.checkpoint import BEST, CALIBRATION, CONFIG, WEIGHTS
+from components.models.heavy_ranker.config import RankerConfig
+from components.models.heavy_ranker.datasets import ParquetDataset, write_shard
+from components.models.heavy_ranker.load import load_config
+from components.models.heavy_ranker.metrics import HeadMetrics
+from components.models.heavy_ranker.predictor import Predictor
+from components.models.heavy_ranker.rows import Rows
+from components.models.heavy_ranker.trainer import Data, Trainer, calibrate
+from components.rankers.heavy import HeavyRanker, Served, Threaded
+from components.stores.stores import Stores
+from components.stores.types import Post, Viewer
+from mixer.params import Params
+from mixer.rankers import KeepOrder
+from products.for_you.scoring_params import chosen_weights
+from products.for_you.training import Collector, Training, moments_of, past_requests
+
+Track = Callable[[Iterable[int]], Iterable[int]]
+
+SPLITS: Mapping[str, tuple[float, float]] = {
+    "train": (0.05, 0.75),
+    "valid": (0.75, 0.82),
+    "calibrate": (0.82, 1.0),
+}
+"""Shares of the requests, in order of time; the first ones only serve as history."""
+PRESET, FEATURES = "for_you", "features.txt"
+SHARD_ROWS = 50_000
+LAST_REQUEST = 0.999
+"""Where nobody knows what was shown, requests are taken up to this share of the engagements."""
+
+
+def features_of(stores: Stores, data: Dataset, encoders: Sequence[Encoder] = ()) -> FeatureSet:
+    """The heavy ranker's features as of any moment of these data."""
+    return heavy_features(Journal.of(stores, data), encoders)
+
+
+async def train_heavy(
+    stores: Stores,
+    data: Dataset,
+    params: Params,
+    seed: int,
+    track: Track,
+    folder: Path,
+    *,
+    config: RankerConfig | None = None,
+    encoders: Sequence[Encoder] = (),
+) -> Path:
+    """A checkpoint in ``folder``, calibrated on the last part of the data; made once, whole or not at all.
+
+    Data with impressions give a row for each, with the labels of all ten heads. Without, viewers are asked about in
+    the past: what they engaged with is positive, and candidates of the flow, sampled and weighted, are negative.
+
+    Args:
+        params: caps and limits of the flow, where it finds the negatives.
+        track: shows progress over an iterable of steps.
+        config: network and training; the preset ``for_you`` unless told. Its features are replaced by the declared.
+
+    Raises:
+        ValueError: too little happened to learn from.
+    """
+    features = features_of(stores, data, encoders)
+    if is_trained(folder, features):
+        return folder
+    with tempfile.TemporaryDirectory() as scratch:
+        shards = Path(scratch) / "data"
+        if len(data["impressions"]):
+            _write_shown(stores, data, features, shards)
+        else:
+            await _write_replayed(stores, params, features, Training(seed=seed), track, shards)
+        return _fit(
+            config or load_config(PRESET), features, shards, Path(scratch) / "run", folder, seed, track
+        )
+
+
+def is_trained(folder: Path, features: FeatureSet) -> bool:
+    """Does the folder hold a whole checkpoint for these features?"""
+    told = folder / FEATURES
+    return told.is_file() and told.read_text(encoding="utf-8") == features.fingerprint
+
+
+def heavy_ranker(features: FeatureSet, folder: Path, served: Served | None = None) -> HeavyRanker:
+    """The ranker of a checkpoint, under the weights that a request's parameters choose.
+
+    Args:
+        served: a running ``ModelRunner`` of the same checkpoint; without one a worker thread answers.
+
+    Raises:
+        ValueError: the checkpoint was trained on other features.
+    """
+    if not is_trained(folder, features):
+        raise ValueError(f"{folder}: expected a checkpoint trained on the declared features; train it anew")
+    predictor = Predictor.load(folder)
+    return HeavyRanker(features, served or Threaded(predictor), predictor.heads, chosen_weights)
+
+
+def _write_shown(stores: Stores, data: Dataset, features: FeatureSet, folder: Path) -> None:
+    examples = shown_examples(stores, data)
+    closed = examples.during(0, data.now_ms - LABEL_WINDOW_MS)
+    if not len(closed):
+        raise ValueError(f"{data.name}: expected impressions older than three hours, got none")
+    for split, shares in SPLITS.items():
+        start, stop = np.quantile(closed.asked.now_ms, shares).astype(np.int64).tolist()
+        part = closed.during(start, stop)
+        for index, rows in enumerate(part.parts(SHARD_ROWS)):
+            write_shard(rows.rows(features), folder / split, index)
+
+
+async def _write_replayed(
+    stores: Stores, params: Params, features: FeatureSet, training: Training, track: Track, folder: Path
+) -> None:
+    rng = np.random.default_rng([training.seed, 3])
+    moments, until_ms = moments_of(stores, attrs.evolve(training, cut_off=LAST_REQUEST), rng)
+    moments = moments[np.argsort(stores.engagements.time_ms[moments], kind="stable")]
+    flow, parts = Collector(stores, KeepOrder()), []
+    for viewer, acted_on in past_requests(stores, params, track(moments.tolist()), until_ms):
+        found = (await flow.process(viewer)).candidates
+        if len(found):
+            parts.append(_replayed(stores, features, viewer, found[Post.row], acted_on, training, rng))
+    for split, (start, stop) in SPLITS.items():
+        part = parts[int(start * len(parts)) : int(stop * len(parts))]
+        if not part:
+            raise ValueError(f"expected requests with candidates to learn from, got {len(parts)}")
+        write_shard(Rows.concat(part), folder / split, 0)
+
+
+def _replayed(
+    stores: Stores,
+    features: FeatureSet,
+    viewer: Viewer,
+    found: np.ndarray,
+    acted_on: np.ndarray,
+    training: Training,
+    rng: np.random.Generator,
+) -> Rows:
+    """Candidates of one past request: all that were acted on, and sampled others that stand for the rest."""
+    acted = np.isin(found, acted_on)
+    others = np.flatnonzero(~acted)
+    drawn = rng.choice(others, min(training.negatives, len(others)), replace=False)
+    chosen = np.concatenate([np.flatnonzero(acted), np.sort(drawn)])
+    weights = np.ones(len(chosen), np.float32)
+    weights[len(chosen) - len(drawn) :] = len(others) / max(len(drawn), 1)
+    row = stores.users.row_of(viewer.user_id)
+    rows = features.rows(Asked.one(row, viewer.request.now_ms, found[chosen]))
+    labels = {HEADS[Action.FAV]: acted[chosen].astype(np.float32)}
+    return attrs.evolve(rows, labels=labels, weights=weights)
+
+
+def _fit(
+    config: RankerConfig, features: FeatureSet, shards: Path, run: Path, folder: Path, seed: int, track: Track
+) -> Path:
+    train, valid, later = (ParquetDataset.open(shards / split) for split in SPLITS)
+    heads = {head: config.heads[head] for head in config.heads if head in train.label_names}
+    batch = min(config.training.batch_size, sum(train.shard_rows))
+    fitted = attrs.evolve(
+        config,
+        features=features.config,
+        heads=heads,
+        training=attrs.evolve(config.training, seed=seed, batch_size=batch),
+    )
+    Trainer(fitted, Data(train, valid), run, (_Steps(track, fitted.training.steps),)).run()
+    calibration = calibrate(Predictor.load(run / BEST), later)
+    with atomic_folder(folder) as temporary:
+        for name in (WEIGHTS, CONFIG):
+            (temporary / name).write_bytes((run / BEST / name).read_bytes())
+        calibration.save(temporary / CALIBRATION)
+        (temporary / FEATURES).write_text(features.fingerprint, encoding="utf-8")
+    return folder
+
+
+class _Steps:
+    """Advances a progress bar with every step."""
+
+    def __init__(self, track: Track, steps: int) -> None:
+        self._left: Iterator[int] = iter(track(range(steps)))
+
+    def on_step(self, step: int, losses: dict[str, float]) -> None:
+        next(self._left, None)
+
+    def on_evaluation(self, step: int, metrics: HeadMetrics) -> None:
+        """Nothing to show."""
