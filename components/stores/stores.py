@@ -72,15 +72,26 @@ class Stores:
         """What to call a user in a sentence."""
         return self.names[row] or str(self.users.ids[row])
 
-    def history(self, user_id: int, now_ms: int) -> History:
-        """What is known about a user before a moment; nothing for an unknown user."""
+    def history(
+        self, user_id: int, now_ms: int, *, since_ms: int = 0, personalised: bool = True
+    ) -> History:
+        """What is known about a user before a moment; nothing for an unknown user.
+
+        Args:
+            user_id: whose.
+            now_ms: nothing at or after this moment is in it.
+            since_ms: engagements before do not count.
+            personalised: False leaves out follows and engagements; decisions about people stay in force.
+        """
         row = self.users.row_of(user_id)
+        asked = row if personalised else -1
+        engaged, times = self.engagements.of(asked, now_ms), self.engagements.times_of(asked, now_ms)
         return History(
             self,
             row,
             now_ms,
-            follows=self.follows.of(row, now_ms),
-            engaged=self.engagements.of(row, now_ms),
+            follows=self.follows.of(asked, now_ms),
+            engaged=engaged[np.searchsorted(times, since_ms) :],
             blocked_by=self.decisions[BLOCK].reverse.of(row, now_ms),
         )
 

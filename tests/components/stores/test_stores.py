@@ -137,3 +137,17 @@ def test_an_unknown_user_has_no_history():
     assert history.row == -1
     assert not history.follow_mask.any()
     assert not history.engaged_mask.any()
+
+
+def test_a_history_can_begin_late_or_leave_taste_out():
+    stores = stores_of(generate("tiny", seed=4).dataset)
+    user = int(stores.users.ids[np.argmax(stores.engagements.degrees(np.arange(len(stores.users))))])
+    whole = stores.history(user, stores.now_ms)
+    times = stores.engagements.times_of(whole.row, stores.now_ms)
+    late = stores.history(user, stores.now_ms, since_ms=int(times[2]))
+    assert late.engaged.tolist() == whole.engaged[np.searchsorted(times, times[2]) :].tolist()
+    assert late.follows.tolist() == whole.follows.tolist() != []
+    plain = stores.history(user, stores.now_ms, personalised=False)
+    assert (len(plain.follows), len(plain.engaged)) == (0, 0)
+    assert plain.avoided_mask.tolist() == whole.avoided_mask.tolist()
+    assert plain.row == whole.row
