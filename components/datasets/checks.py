@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from typing import Any
 
+import attrs
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,11 +38,28 @@ CODES: tuple[tuple[str, str, type[IntEnum]], ...] = (
 )
 
 
-def problems_of(tables: Mapping[str, Table]) -> list[str]:
+@attrs.frozen
+class Problem:
+    """Something that does not fit: table, column, what is wrong, and the first row (from 0) with its value."""
+
+    table: str
+    column: str
+    what: str
+    row: int | None = None
+    value: Any = None
+
+    def in_words(self, files: Mapping[str, str] | None = None, first: int = 0) -> str:
+        """One line for a person, naming the table or the file it came from; its first row is number ``first``."""
+        file = (files or {}).get(self.table)
+        place = f"{file}: {self.column}" if file else ".".join(filter(None, [self.table, self.column]))
+        row = "" if self.row is None else f", first in row {self.row + first}"
+        return f"{place}: {self.what}{row}" + ("" if self.value is None else f": {self.value}")
+
+
+def problems_of(tables: Mapping[str, Table]) -> list[Problem]:
     """Everything about tables that does not fit the schema."""
-    unknown = [
-        f"unknown table {name!r}; tables: {', '.join(SCHEMA)}" for name in tables if name not in SCHEMA
-    ]
+    known = ", ".join(SCHEMA)
+    unknown = [Problem(name, "", f"unknown table; tables: {known}") for name in tables if name not in SCHEMA]
     problems = unknown + list(_shapes(tables))
     if problems:
         return problems
@@ -49,17 +67,18 @@ def problems_of(tables: Mapping[str, Table]) -> list[str]:
     return problems or list(_causes(tables))
 
 
-def _shapes(tables: Mapping[str, Table]) -> Iterator[str]:
+def _shapes(tables: Mapping[str, Table]) -> Iterator[Problem]:
     for name, fields in SCHEMA.items():
         for column, field in fields.items():
             if column not in tables[name]:
                 if field.default is MANDATORY:
-                    yield f"{name}.{column}: mandatory column is missing"
+                    yield Problem(name, column, "mandatory column is missing")
             elif not np.can_cast(tables[name].dtype(column), field.dtype, "same_kind"):
-                yield f"{name}.{column}: expected {np.dtype(field.dtype)}, got {tables[name].dtype(column)}"
+                got = tables[name].dtype(column)
+                yield Problem(name, column, f"expected {np.dtype(field.dtype)}, got {got}")
 
 
-def _duplicates(tables: Mapping[str, Table]) -> Iterator[str]:
+def _duplicates(tables: Mapping[str, Table]) -> Iterator[Problem]:
     for table, column in KEYS:
         ids = tables[table][column]
         if (ids[1:] > ids[:-1]).all():
@@ -67,24 +86,25 @@ def _duplicates(tables: Mapping[str, Table]) -> Iterator[str]:
         distinct, first = np.unique(ids, return_index=True)
         if len(distinct) < len(ids):
             twice = np.setdiff1d(np.arange(len(ids)), first)
-            yield f"{table}.{column}: {len(twice)} duplicate ids, first in row {twice[0]}"
+            yield Problem(table, column, f"{len(twice)} duplicate ids", int(twice[0]))
 
 
-def _strangers(tables: Mapping[str, Table]) -> Iterator[str]:
+def _strangers(tables: Mapping[str, Table]) -> Iterator[Problem]:
     for table, column, other, key in REFERENCES:
         ids = tables[table][column]
-        where = f"{table}.{column}"
-        yield from _first(where, f"ids are not in {other}.{key}", ids, ~np.isin(ids, tables[other][key]))
+        yield from _first(
+            table, column, f"ids are not in {other}.{key}", ids, ~np.isin(ids, tables[other][key])
+        )
 
 
-def _codes(tables: Mapping[str, Table]) -> Iterator[str]:
+def _codes(tables: Mapping[str, Table]) -> Iterator[Problem]:
     for table, column, codes in CODES:
         values = tables[table][column]
         wrong = (values < min(codes)) | (values > max(codes))
-        yield from _first(f"{table}.{column}", f"values are no {codes.__name__}", values, wrong)
+        yield from _first(table, column, f"values are no {codes.__name__}", values, wrong)
 
 
-def _causes(tables: Mapping[str, Table]) -> Iterator[str]:
+def _causes(tables: Mapping[str, Table]) -> Iterator[Problem]:
     ids, created = (tables["posts"][name] for name in ("post_id", "created_ms"))
     if not (ids[1:] > ids[:-1]).all():
         order = np.argsort(ids)
@@ -92,10 +112,12 @@ def _causes(tables: Mapping[str, Table]) -> Iterator[str]:
     for table in ("engagements", "impressions"):
         times = tables[table]["time_ms"]
         early = times < created[np.searchsorted(ids, tables[table]["post_id"])] if len(times) else times > 0
-        yield from _first(f"{table}.time_ms", "are before their post", times, early)
+        yield from _first(table, "time_ms", "are before their post", times, early)
 
 
-def _first(where: str, what: str, values: NDArray[Any], wrong: NDArray[np.bool_]) -> Iterator[str]:
+def _first(
+    table: str, column: str, what: str, values: NDArray[Any], wrong: NDArray[np.bool_]
+) -> Iterator[Problem]:
     rows = wrong.nonzero()[0]
     if len(rows):
-        yield f"{where}: {len(rows)} {what}, first in row {rows[0]}: {values[rows[0]]}"
+        yield Problem(table, column, f"{len(rows)} {what}", int(rows[0]), values[rows[0]])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -30,7 +32,8 @@ class LoadReport:
         return f"read {read}" + (f"; left out {left}" if left else "")
 
 
-def _completed(tables: Mapping[str, Table]) -> Mapping[str, Table]:
+def completed(tables: Mapping[str, Table]) -> Mapping[str, Table]:
+    """Every table of the schema: missing ones are empty, missing columns hold their default."""
     complete: dict[str, Table] = {name: tables[name] for name in tables if name not in SCHEMA}
     for name, fields in SCHEMA.items():
         empty = {column: np.empty(0, field.dtype) for column, field in fields.items()}
@@ -60,7 +63,7 @@ class Dataset:
     """
 
     name: str
-    tables: Mapping[str, Table] = attrs.field(converter=_completed)
+    tables: Mapping[str, Table] = attrs.field(converter=completed)
     now_ms: int
     report: LoadReport = LoadReport()
     checked: bool = attrs.field(default=False, repr=False)
@@ -68,7 +71,7 @@ class Dataset:
     def __attrs_post_init__(self) -> None:
         problems = [] if self.checked else problems_of(self.tables)
         if problems:
-            raise DataError(f"data set {self.name!r}", problems)
+            raise DataError(f"data set {self.name!r}", [problem.in_words() for problem in problems])
 
     def __getitem__(self, table: str) -> Table:
         return self.tables[table]
@@ -102,6 +105,31 @@ class Dataset:
     def relations(self) -> Table:
         """Who blocked, muted or dismissed whom."""
         return self.tables["relations"]
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write a folder that :meth:`open` reads: a Parquet file a table; it appears whole or not at all.
+
+        Raises:
+            FileExistsError: the folder holds something else than a data set.
+        """
+        from components.datasets.saved import save
+
+        save(self, Path(folder))
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str], *, checked: bool = False) -> Dataset:
+        """What :meth:`save` wrote; a column is read when it is first used.
+
+        Args:
+            folder: where it is.
+            checked: True promises that nobody changed it since, and saves looking at every id.
+
+        Raises:
+            DataError: lists everything that is missing, damaged or does not fit, with file, column and first row.
+        """
+        from components.datasets.saved import open_saved
+
+        return open_saved(Path(folder), checked=checked)
 
     def as_of(self, time_ms: int) -> Dataset:
         """Only what was known strictly before a moment; undated preferences are not known then."""

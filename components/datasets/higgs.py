@@ -12,7 +12,7 @@ import numpy as np
 
 from components.datasets.dataset import Dataset, LoadReport
 from components.datasets.errors import DataError
-from components.datasets.files import find, integers, members, rows_of
+from components.datasets.files import find, integers, members, read, rows_of
 from components.datasets.schema import Interaction
 from components.datasets.table import Table
 
@@ -21,8 +21,13 @@ _KINDS = {"RT": Interaction.RETWEET, "MT": Interaction.MENTION, "RE": Interactio
 
 
 def is_higgs(path: Path) -> bool:
-    """True when the path holds the activity log, or is a text file of its own."""
-    return find(path, MEMBER) is not None
+    """True when the path holds the activity log, or is a text file with such lines."""
+    if find(path, MEMBER) is not None:
+        return True
+    if not (path.is_file() and path.name.endswith((".txt", ".txt.gz"))):
+        return False
+    cells = read(path, path.name.removesuffix(".gz"))[:200].decode(errors="replace").split("\n")[0].split()
+    return len(cells) == 4 and cells[3] in _KINDS
 
 
 def load_higgs(path: Path) -> Dataset:
@@ -31,7 +36,7 @@ def load_higgs(path: Path) -> Dataset:
     Raises:
         DataError: the file is missing, damaged or of another shape.
     """
-    member = MEMBER if is_higgs(path) else Path(members(path)[0]).name
+    member = MEMBER if find(path, MEMBER) is not None else Path(members(path)[0]).name.removesuffix(".gz")
     rows, ragged = rows_of(path, member, 4, separator=" ")
     if not rows:
         raise DataError(

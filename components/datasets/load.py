@@ -3,39 +3,55 @@
 from __future__ import annotations
 
 import os
-import pickle
-import tempfile
+import zipfile
 from collections.abc import Callable
 from hashlib import blake2b
+from importlib.util import find_spec
 from pathlib import Path
 
-from components.datasets import lastfm, truth, words, world
+import attrs
+import numpy as np
+
+from components.datasets import edge_list, folder_of_csv, higgs, lastfm, movielens
 from components.datasets.dataset import Dataset
 from components.datasets.errors import DataError
 from components.datasets.files import cache_directory, members
-from components.datasets.higgs import is_higgs, load_higgs
+from components.datasets.truth import Truth
 from components.datasets.world import World, generate
+from components.models.files import atomic_folder
 
-_LOOKS_LIKE_TEXT = (".txt", ".txt.gz")
+KINDS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Dataset]], ...] = (
+    (lambda path: (path / "dataset.json").is_file(), Dataset.open),
+    (lastfm.is_lastfm, lastfm.load_lastfm),
+    (higgs.is_higgs, higgs.load_higgs),
+    (movielens.is_movielens, movielens.load_movielens),
+    (folder_of_csv.is_folder_of_csv, folder_of_csv.load_folder_of_csv),
+    (edge_list.is_edge_list, edge_list.load_edge_list),
+)
+"""How each kind of data is recognised and read; the first that fits wins."""
 
 
 def load(path: str | os.PathLike[str]) -> Dataset:
-    """The data set at a path: Last.fm or Higgs, as a directory or as the archive or file of its publisher.
+    """The data set at a path, as a directory or as the archive or file of its publisher.
+
+    One of: what :meth:`Dataset.save` wrote, Last.fm, Higgs, MovieLens, CSV files named after the tables of the
+    schema, a list of edges, an event log (``.jsonl``).
 
     Raises:
-        DataError: nothing is there, or it is neither.
+        DataError: nothing is there, it is none of these, or it is damaged.
     """
     place = Path(path)
     if not place.exists():
         raise DataError(str(place), ["expected a directory or file, found nothing there"])
-    if lastfm.is_lastfm(place):
-        return lastfm.load_lastfm(place)
-    if is_higgs(place) or (place.is_file() and place.name.endswith(_LOOKS_LIKE_TEXT)):
-        return load_higgs(place)
+    for recognised, read in KINDS:
+        if recognised(place):
+            return read(place)
     found = ", ".join(Path(name).name for name in members(place)[:6]) or "nothing"
-    raise DataError(
-        str(place), [f"expected {lastfm.MEMBER} (Last.fm) or higgs-activity_time.txt (Higgs), got {found}"]
+    known = (
+        f"{lastfm.MEMBER} (Last.fm), {higgs.MEMBER} (Higgs), ratings.csv (MovieLens), posts.csv and the like (your"
+        " own), dataset.json (saved), *.jsonl (an event log) or a list of edges"
     )
+    raise DataError(str(place), [f"expected {known}, got {found}"])
 
 
 def load_world(
@@ -46,28 +62,33 @@ def load_world(
 ) -> World:
     """The synthetic world of a size and seed: generated once, then read from the cache.
 
-    The cache is private to the user who runs this; a file from an older generator, or a damaged one, is replaced.
+    The cache is private to the user who runs this; what an older generator made, or is damaged, is made anew.
     """
-    directory = cache or cache_directory()
-    path = directory / f"world-{size}-{seed}-{_version()}.pickle"
-    if path.exists():
+    folder = (cache or cache_directory()) / f"world-{size}-{seed}-{_version()}"
+    if folder.exists():
         try:
-            return pickle.loads(path.read_bytes())  # noqa: S301 - our own file in the user's own cache
-        except (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError):
-            path.unlink()
+            return _open_world(folder, size, seed)
+        except (DataError, OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+            pass  # damaged, and replaced below
     made = generate(size, seed, progress)
-    write_atomically(path, pickle.dumps(made, protocol=pickle.HIGHEST_PROTOCOL))
+    if find_spec("pyarrow") is None:
+        return made  # nothing can be kept without the extra "arrow"
+    with atomic_folder(folder) as temporary:
+        made.dataset.save(temporary / "data")
+        np.savez(temporary / "truth.npz", **attrs.asdict(made.truth, recurse=False))
     return made
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write to a temporary name beside ``path``, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as partial:
-        partial.write(data)
-    Path(partial.name).replace(path)
+def _open_world(folder: Path, size: str, seed: int) -> World:
+    with (folder / "truth.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        truth = Truth(**{name: arrays[name] for name in arrays.files})
+    return World(Dataset.open(folder / "data", checked=True), truth, seed, size)
 
 
 def _version() -> str:
-    sources = (Path(module.__file__ or "").read_bytes() for module in (world, truth, words))
-    return blake2b(b"".join(sources), digest_size=6).hexdigest()
+    """Changes whenever the code that makes worlds does."""
+    here = Path(__file__).parent
+    sources = [
+        path for name in ("world*.py", "truth*.py", "words*.py", "schema.py") for path in here.glob(name)
+    ]
+    return blake2b(b"".join(path.read_bytes() for path in sorted(sources)), digest_size=6).hexdigest()

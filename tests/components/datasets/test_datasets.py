@@ -111,7 +111,7 @@ class TestSchema:
     def test_wrong_types_and_unknown_tables_are_named(self):
         with pytest.raises(
             DataError,
-            match=r"unknown table 'likes'.*users.user_id: expected int64, got object; posts.created_ms: mandatory",
+            match=r"likes: unknown table.*users.user_id: expected int64, got object; posts.created_ms: mandatory",
         ):
             Dataset(
                 "broken",
