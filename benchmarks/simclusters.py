@@ -81,8 +81,9 @@ def train_size(users: int) -> dict[str, Any]:
 
 
 def recovery(size: str, seed: int) -> dict[str, Any]:
-    """Normalised mutual information with the main topic, over producers; 1 is perfect."""
+    """Normalised mutual information with the main topic, over producers, 1 at best; adjusted: 0 at random."""
     import networkx as nx
+    from sklearn.metrics import adjusted_mutual_info_score as ami
     from sklearn.metrics import normalized_mutual_info_score as nmi
 
     world = load_world(size, seed)
@@ -102,6 +103,7 @@ def recovery(size: str, seed: int) -> dict[str, Any]:
         "seed": seed,
         "producers": len(producers),
         **{name: round(float(nmi(truth, labels)), 3) for name, labels in values.items()},
+        **{f"{name}_adjusted": round(float(ami(truth, labels)), 3) for name, labels in values.items()},
     }
 
 

@@ -94,8 +94,9 @@ class PostClusters:
         indexed = sparse.csr_array(sums.T)
         indexed.data[indexed.data < config.min_indexed] = 0.0
         indexed.eliminate_zeros()
+        indexed.sort_indices()
         rows = row_of_entries(indexed)
-        order = np.lexsort((indexed.indices, -indexed.data, rows))
+        order = _descending_within(rows, indexed.data.astype(np.float32))
         order = order[rank_within(rows[order]) < config.posts]
         counts = np.bincount(rows[order], minlength=indexed.shape[0])
         return cls(
@@ -182,13 +183,20 @@ def take_users(stores: Stores, model: SimClusters) -> sparse.csr_array:
     return take_rows(model.weights, model.users.rows_of(stores.users.ids))
 
 
+def _descending_within(rows: NDArray[np.int64], values: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Order by row, then from the largest value down, then as given; one sort where ``lexsort`` needs two."""
+    # Positive floats compare as their bits do.
+    bits = values.view(np.uint32).astype(np.int64)
+    return np.argsort((rows << 32) | (0xFFFFFFFF - bits), kind="stable")
+
+
 def _numbered(rows: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Distinct rows, and for each row its position among them; without sorting, without clearing memory."""
-    slot = np.empty(size, dtype=np.int64)
-    slot[rows] = np.arange(len(rows))
+    slot = np.empty(size, dtype=np.int32)
+    slot[rows] = np.arange(len(rows), dtype=np.int32)
     distinct = rows[slot[rows] == np.arange(len(rows))]
     slot[distinct] = np.arange(len(distinct))
-    return distinct, slot[rows]
+    return distinct, slot[rows].astype(np.int64)
 
 
 def _scored(
