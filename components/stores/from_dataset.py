@@ -9,8 +9,9 @@ import numpy as np
 from components.datasets import Action, Dataset, Relation
 from components.stores.graph import Graph
 from components.stores.ids import IdIndex
+from components.stores.labels import SafetyLabels
 from components.stores.posts import PostStore
-from components.stores.stores import DECISIONS, ENGAGEMENT, FOLLOW, INTEREST, Stores
+from components.stores.stores import DECISIONS, ENGAGEMENT, FOLLOW, INTEREST, MUTED_WORDS, Stores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,7 +48,9 @@ def stores_of(data: Dataset) -> Stores:
     graphs |= {kind: _relations(data, users, int(code)) for kind, code in _RELATIONS.items()}
     people = data.users.sort_by("user_id")
     traits = {name: people[name] for name in ("created_ms", "language")}
-    return Stores(users, people["name"], posts, graphs, data.now_ms, traits)
+    phrases, graphs[MUTED_WORDS] = _muted_words(data, users)
+    labels = SafetyLabels.of(data, posts.index, users)
+    return Stores(users, people["name"], posts, graphs, data.now_ms, traits, labels, phrases)
 
 
 def _posts(data: Dataset, users: IdIndex) -> PostStore:
@@ -86,6 +89,14 @@ def _interests(data: Dataset, users: IdIndex, posts: PostStore, engagements: Gra
     ]
     user, thing, time_ms = (np.concatenate(part) for part in zip(*parts, strict=True))
     return Graph.build(user, things.rows_of(thing), time_ms, shape=(len(users), len(things))).distinct
+
+
+def _muted_words(data: Dataset, users: IdIndex) -> tuple[tuple[str, ...], Graph]:
+    table = data["muted_words"]
+    phrases, numbers = np.unique(table["words"].astype(str), return_inverse=True)
+    shape = (len(users), len(phrases))
+    graph = Graph.build(users.rows_of(table["user_id"]), numbers, table["time_ms"], shape=shape)
+    return tuple(phrases.tolist()), graph
 
 
 def _relations(data: Dataset, users: IdIndex, kind: int) -> Graph:

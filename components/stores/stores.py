@@ -11,6 +11,7 @@ import numpy as np
 
 from components.stores.graph import Graph
 from components.stores.ids import IdIndex
+from components.stores.labels import SafetyLabels
 from components.stores.posts import PostStore
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ FOLLOW, ENGAGEMENT, INTEREST = "follow", "engagement", "interest"
 BLOCK, MUTE, DISMISSED = "block", "mute", "dismissed"
 SUBSCRIBED, MUTE_REPOSTS, SHOW_LESS, SHOW_MORE = "subscribed", "mute_reposts", "show_less", "show_more"
 """Kinds of graphs."""
+MUTED_WORDS = "muted_words"
 DECISIONS = (BLOCK, MUTE, DISMISSED, SUBSCRIBED, MUTE_REPOSTS, SHOW_LESS, SHOW_MORE)
 """Kinds that say what a user decided about another."""
 
@@ -36,6 +38,8 @@ class Stores:
             ``engagement``: users to posts, each pair once, when it first happened; ``interest``: users to things.
         now_ms: the moment just after everything that is known.
         traits: further ``(users,)`` columns by name: ``created_ms``, ``language``.
+        labels: what is wrong with posts and accounts; None when nothing was said about any.
+        phrases: words that somebody does not want to read; the graph ``muted_words`` leads to them.
     """
 
     users: IdIndex
@@ -44,6 +48,8 @@ class Stores:
     graphs: Mapping[str, Graph]
     now_ms: int
     traits: Mapping[str, NDArray[Any]] = attrs.field(factory=dict)
+    labels: SafetyLabels | None = None
+    phrases: tuple[str, ...] = ()
 
     @cached_property
     def follows(self) -> Graph:
@@ -65,6 +71,11 @@ class Stores:
         """Users to the users about whom they decided something, by kind."""
         return {kind: self._graph(kind, len(self.users)) for kind in DECISIONS}
 
+    @cached_property
+    def muted_words(self) -> Graph:
+        """Users to the phrases that they do not want to read."""
+        return self._graph(MUTED_WORDS, len(self.phrases))
+
     def _graph(self, kind: str, columns: int) -> Graph:
         return self.graphs.get(kind) or Graph.build([], [], shape=(len(self.users), columns))
 
@@ -72,9 +83,7 @@ class Stores:
         """What to call a user in a sentence."""
         return self.names[row] or str(self.users.ids[row])
 
-    def history(
-        self, user_id: int, now_ms: int, *, since_ms: int = 0, personalised: bool = True
-    ) -> History:
+    def history(self, user_id: int, now_ms: int, *, since_ms: int = 0, personalised: bool = True) -> History:
         """What is known about a user before a moment; nothing for an unknown user.
 
         Args:
@@ -121,6 +130,12 @@ class History:
         """When the viewer's account was made; 0 if unknown."""
         created = self.stores.traits.get("created_ms")
         return 0 if created is None or self.row < 0 else int(created[self.row])
+
+    @property
+    def muted_phrases(self) -> tuple[str, ...]:
+        """Words, or words in a row, that the viewer does not want to read."""
+        wanted = self.stores.muted_words.of(self.row, self.now_ms)
+        return tuple(self.stores.phrases[at] for at in wanted.tolist())
 
     def decided(self, kind: str) -> NDArray[np.int32]:
         """``(d,)`` users about whom the viewer decided something, oldest first."""

@@ -10,7 +10,6 @@ import numpy as np
 
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer
-from components.visibility.labels import SafetyLabels
 from components.visibility.rules import BASE, RECOMMENDATION, Outcome, Rule, Subjects
 from mixer import CandidatePredicate, Candidates, Transform, Verdicts
 from mixer.transforms import Trait
@@ -30,13 +29,11 @@ class Visibility:
     quoted or answered, by those for recommendations too.
 
     Args:
-        stores: posts and people.
-        labels: what is wrong with them.
+        stores: posts, people, and what is wrong with them.
         rules: in order.
     """
 
     stores: Stores = attrs.field(repr=False)
-    labels: SafetyLabels = attrs.field(repr=False)
     rules: Sequence[Rule] = attrs.field(default=(*BASE, *RECOMMENDATION), repr=False)
 
     def drops(self, viewer: Viewer, rows: NDArray[np.int64]) -> Verdicts:
@@ -87,12 +84,13 @@ class Visibility:
                 yield rule.name, mask & ~base_only if rule.recommended_only else mask
 
     def _subjects(self, viewer: Viewer, rows: NDArray[np.int64]) -> Subjects:
-        posts = self.stores.posts
+        posts, labels = self.stores.posts, self.stores.labels
         author = posts.author[rows].astype(np.int64)
+        nothing = np.zeros(len(rows), dtype=np.uint64)
         return Subjects(
             author,
-            self.labels.posts[rows],
-            self.labels.accounts[author],
+            nothing if labels is None else labels.posts[rows],
+            nothing if labels is None else labels.accounts[author],
             author == viewer.history.row,
             viewer.history.follow_mask[author],
             posts.threads.is_repost[rows],

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
+from components.stores.labels import AccountLabel, PostLabel, bit_of
 from components.stores.stores import History
 from components.stores.types import Viewer
-from components.visibility.labels import AccountLabel, PostLabel, bit_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from components.datasets import Dataset, Table
 from components.sources.answers import posts_at
 from components.stores.from_dataset import stores_of
+from components.stores.labels import AccountLabel, PostLabel, SafetyLabels
 from components.stores.types import Post, Settings, Viewer
 from components.visibility.engine import INHERITED, Visibility, Visible, Warn
-from components.visibility.labels import AccountLabel, PostLabel, SafetyLabels
 from components.visibility.rules import BASE, RECOMMENDATION, Outcome
 from mixer import OnError, Request
 
@@ -50,7 +50,7 @@ def world(labels=(), account_labels=(), relations=(), **columns):
     }
     data = Dataset("test", tables, NOW)
     stores = stores_of(data)
-    return stores, Visibility(stores, SafetyLabels.of(data, stores))
+    return stores, Visibility(stores)
 
 
 def viewer_of(stores, **wishes):
@@ -179,8 +179,9 @@ def test_the_first_warning_is_shown_unless_it_is_not_wanted():
 
 
 async def test_what_cannot_be_judged_is_not_shown():
-    stores, visibility = world()
-    broken = attrs.evolve(visibility, labels=None)
+    stores, _visibility = world()
+    labels = SafetyLabels(np.zeros(0, np.uint64), np.zeros(0, np.uint64))
+    broken = Visibility(attrs.evolve(stores, labels=labels))
     posts = posts_at(stores, np.arange(3), np.ones(3))
     verdicts = await Visible(broken).on_error(OnError.DROP).check(viewer_of(stores), posts)
     assert not verdicts.keep.any()
@@ -232,7 +233,7 @@ def test_weak_and_unknown_labels_do_not_count():
         },
         NOW,
     )
-    found = SafetyLabels.of(data, stores)
+    found = SafetyLabels.of(data, stores.posts.index, stores.users)
     assert (found.posts != 0).tolist() == [False, True, False, False, False, False]
 
 

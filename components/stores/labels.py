@@ -10,7 +10,6 @@ import numpy as np
 
 from components.datasets import Dataset
 from components.stores.ids import IdIndex
-from components.stores.stores import Stores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,25 +92,23 @@ class SafetyLabels:
     accounts: NDArray[np.uint64]
 
     @classmethod
-    def of(cls, data: Dataset, stores: Stores, least_score: float = LEAST_SCORE) -> SafetyLabels:
+    def of(
+        cls, data: Dataset, posts: IdIndex, users: IdIndex, least_score: float = LEAST_SCORE
+    ) -> SafetyLabels:
         """The labels of a data set; names that no rule knows are left out.
 
         Args:
             data: with tables ``labels`` and ``account_labels``.
-            stores: whose rows are labelled.
+            posts: which posts there are.
+            users: which accounts there are.
             least_score: weaker labels do not count.
         """
         strong = data["labels"].where(data["labels"]["score"] >= least_score)
         accounts = data["account_labels"]
         return cls(
-            _bits(stores.posts.index, strong["post_id"], strong["label"], PostLabel, _ALIASES),
-            _bits(stores.users, accounts["user_id"], accounts["label"], AccountLabel, {}),
+            _bits(posts, strong["post_id"], strong["label"], PostLabel, _ALIASES),
+            _bits(users, accounts["user_id"], accounts["label"], AccountLabel, {}),
         )
-
-    @classmethod
-    def none(cls, stores: Stores) -> SafetyLabels:
-        """Nothing is wrong with anything."""
-        return cls(np.zeros(len(stores.posts), np.uint64), np.zeros(len(stores.users), np.uint64))
 
 
 def bit_of(label: Enum) -> np.uint64:
