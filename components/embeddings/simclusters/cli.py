@@ -77,6 +77,9 @@ def train(  # noqa: PLR0913, PLR0917 - options of a command line
     before_ms = NEVER if until_ms is None else until_ms
     half_life = settings.interests.favourite_half_life_days
     signals = Signals.of(liked_stores(dataset), before_ms, half_life)
+    if not signals.favourites.nnz and settings.posts.score != "follow":
+        hint = "use --set posts.score=follow --set posts.gate=follow"
+        typer.echo(f"warning: {dataset.name} has no likes, so vectors will be empty; {hint}", err=True)
     start = None if warm_start is None else SimClusters.load(warm_start)
     began = time.perf_counter()
     with contextlib.nullcontext(silent) if as_json else progress_bar() as listener:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 
 import attrs
@@ -87,6 +88,12 @@ class SimClusters:
     @cached_property
     def _unit_producers(self) -> sparse.csr_array:
         return unit_rows(self.producers)
+
+    @property
+    def digest(self) -> str:
+        """Tells the communities of other models from these."""
+        parts = (self.users.ids, self.known_for.indptr, self.known_for.indices)
+        return blake2b(b"".join(part.tobytes() for part in parts), digest_size=8).hexdigest()
 
     def save(self, path: str | Path) -> None:
         """Writes one file that appears whole or not at all."""

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from threading import Lock
 
 import attrs
 import numpy as np
@@ -45,18 +46,21 @@ class SimClustersSearch:
         self.model, self.stores = model, stores
         self._max_age_ms, self._bucket_ms, self._buckets = max_age_ms, bucket_ms, buckets
         self._made: OrderedDict[int, PostClusters] = OrderedDict()
+        self._lock = Lock()
 
     def index(self, at_ms: int) -> PostClusters:
         """The index that answers requests at a moment."""
         moment = at_ms - at_ms % self._bucket_ms if self._bucket_ms else at_ms
-        found = self._made.get(moment)
-        if found is None:
-            found = PostClusters.of(self.stores, self.model, moment, self._max_age_ms)
-        self._made[moment] = found
-        self._made.move_to_end(moment)
-        while len(self._made) > self._buckets:
-            self._made.popitem(last=False)
-        return found
+        # Waiting threads want the index that is being made; made twice, it would only take longer.
+        with self._lock:
+            found = self._made.get(moment)
+            if found is None:
+                found = PostClusters.of(self.stores, self.model, moment, self._max_age_ms)
+                self._made[moment] = found
+            self._made.move_to_end(moment)
+            while len(self._made) > self._buckets:
+                self._made.popitem(last=False)
+            return found
 
     def nearest_posts(
         self,

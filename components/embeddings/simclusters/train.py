@@ -110,7 +110,7 @@ class _Keeper:
     ) -> _Keeper:
         if folder is None:
             return cls(None, {})
-        warm = "" if start is None else start.known_for.nnz
+        warm = None if start is None else start.digest
         settings = {
             "similarity": attrs.asdict(config.similarity),
             "communities": attrs.asdict(config.communities),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import attrs
 import numpy as np
@@ -108,6 +109,20 @@ def test_a_checkpoint_of_another_seed_is_refused(stores, tmp_path):
     train(Signals.of(stores), SMALL, checkpoint=tmp_path)
     with pytest.raises(ValueError, match=r"similarity.npz: expected a checkpoint of .*'seed': 1"):
         train(Signals.of(stores), SMALL, seed=1, checkpoint=tmp_path)
+
+
+def test_a_checkpoint_of_another_start_is_refused(stores, model, tmp_path):
+    train(Signals.of(stores), SMALL, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match=model.digest):
+        train(Signals.of(stores), SMALL, start=model, checkpoint=tmp_path)
+
+
+def test_threads_share_one_index(stores, model):
+    search = SimClustersSearch(model, stores, buckets=1)
+    moments = [stores.now_ms - hour * HOUR_MS for hour in (0, 1, 2, 0, 1, 2, 0, 0)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(search.index, moments * 5))
+    assert [index.at_ms for index in found] == [moment - moment % HOUR_MS for moment in moments * 5]
 
 
 def test_a_warm_start_keeps_the_numbers_of_clusters(stores, model):
@@ -242,6 +257,19 @@ def test_the_command_line_trains_shows_and_searches(tmp_path):
     assert json.loads(shown.stdout)["clusters"] == report["clusters"]
     assert run.invoke(cli.app, ["similar", str(out), "1", "--json"]).exit_code == 0
     assert "min_followers: 400" in run.invoke(cli.app, ["show-config"]).stdout
+
+
+def test_the_command_line_warns_where_nobody_likes_anything(tmp_path, monkeypatch):
+    world = load_world("tiny", 0).dataset
+    silent = {name: table for name, table in world.tables.items() if name != "engagements"}
+    monkeypatch.setattr(cli, "_dataset", lambda name, seed: attrs.evolve(world, tables=silent))
+    command = ["train", "--data", "any", "--out", str(tmp_path / "model.npz"), "--json"]
+    ended = CliRunner().invoke(cli.app, command)
+    assert "no likes, so vectors will be empty; use --set posts.score=follow" in ended.stderr
+    assert json.loads(ended.stdout)["producers_with_vector"] == 0
+    ended = CliRunner().invoke(cli.app, [*command, "--set", "posts.score=follow"])
+    assert ended.stderr == ""
+    assert json.loads(ended.stdout)["producers_with_vector"] > 0
 
 
 def test_the_command_line_names_what_is_wrong(tmp_path, monkeypatch, capsys):
