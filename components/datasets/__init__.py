@@ -2,6 +2,7 @@
 
 from components.datasets.dataset import Dataset, LoadReport
 from components.datasets.errors import DataError
+from components.datasets.events import EventLog
 from components.datasets.leaks import LeakError, assert_features_ignore_the_future, assert_no_leak
 from components.datasets.load import load, load_world
 from components.datasets.schema import Action, Interaction, Relation
@@ -15,6 +16,7 @@ __all__ = [
     "Action",
     "DataError",
     "Dataset",
+    "EventLog",
     "Interaction",
     "LeakError",
     "LoadReport",

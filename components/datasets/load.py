@@ -15,6 +15,7 @@ import numpy as np
 from components.datasets import edge_list, folder_of_csv, higgs, lastfm, movielens
 from components.datasets.dataset import Dataset
 from components.datasets.errors import DataError
+from components.datasets.events import EventLog
 from components.datasets.files import cache_directory, members
 from components.datasets.truth import Truth
 from components.datasets.world import World, generate
@@ -22,6 +23,7 @@ from components.models.files import atomic_folder
 
 KINDS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Dataset]], ...] = (
     (lambda path: (path / "dataset.json").is_file(), Dataset.open),
+    (lambda path: path.suffix == ".jsonl", lambda path: EventLog(path).to_dataset(path.stem)),
     (lastfm.is_lastfm, lastfm.load_lastfm),
     (higgs.is_higgs, higgs.load_higgs),
     (movielens.is_movielens, movielens.load_movielens),
