@@ -13,9 +13,17 @@ from mixer import RecommendationResult, SideEffect
 
 @attrs.frozen
 class RecordImpressions(SideEffect[Viewer, Any]):
-    """Records every candidate of an answer as shown at the time of the request."""
+    """Records every candidate of an answer as shown at the time of the request.
+
+    Args:
+        impressions: remembers for days.
+        served: remembers for minutes, if anybody asks.
+    """
 
     impressions: ImpressionStore
+    served: ImpressionStore | None = None
 
     def apply(self, viewer: Viewer, result: RecommendationResult[Any]) -> None:
-        self.impressions.record(viewer.user_id, result.candidates.ids, viewer.request.now_ms)
+        for store in (self.impressions, self.served):
+            if store is not None:
+                store.record(viewer.user_id, result.candidates.ids, viewer.request.now_ms)

@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import attrs
+import numpy as np
+from numpy.typing import NDArray
 
 from components.hydrators.posts import Affinity, NetworkStatus, Popularity, PostTraits
-from components.predicates.viewer import MaxAge, NotIn, NotSeen, NotSelf, known_user
+from components.predicates import timeline
+from components.predicates.switched import Switched
+from components.predicates.viewer import MaxAge, NotIn, known_user
 from components.side_effects.impressions import RecordImpressions
 from components.sources.posts import CoEngagement, InNetwork, PopularPosts
+from components.stores.controls import ControlStore
 from components.stores.impressions import ImpressionStore
-from components.stores.stores import Stores
+from components.stores.stores import SHOW_LESS, Stores
 from components.stores.types import Post, Viewer
-from components.transforms.diversity import AuthorDiversity, OutOfNetworkDiscount
+from components.transforms.conversations import OneOfEachConversation, OneOfEachOriginal, OneOfEachStory
+from components.transforms.diversity import AuthorDiversity
 from components.transforms.ranking_input import FirstToRank, SourceScores
+from components.transforms.scoring import FeedbackFatigue, NetworkDiscount
 from components.transforms.showing import PostText, post_proof
+from components.transforms.wishes import Wishes
+from components.visibility.engine import Visibility, Visible, Warn
 from mixer import (
     CandidatePredicate,
     CandidateSource,
@@ -39,6 +48,8 @@ SOURCE_SCORES = {
     "co_engagement": Post.co_engagement_score,
     "popular": Post.popular_score,
 }
+SERVED_FOR_S, SERVED_AT_MOST = 600.0, 100
+"""Source: home-mixer's served history: ten minutes, 100 ids."""
 
 
 class ForYou(RecommendationFlow[Viewer, Post]):
@@ -48,15 +59,23 @@ class ForYou(RecommendationFlow[Viewer, Post]):
         stores: what is known.
         ranker: orders posts whose features are there.
         impressions: what was shown; the flow reads and writes it.
+        controls: what viewers asked for; without a store, what the request says.
     """
 
     label = "for_you"
 
     def __init__(
-        self, stores: Stores, ranker: Ranker[Viewer, Post], impressions: ImpressionStore | None = None
+        self,
+        stores: Stores,
+        ranker: Ranker[Viewer, Post],
+        impressions: ImpressionStore | None = None,
+        controls: ControlStore | None = None,
     ) -> None:
         self.stores = stores
         self.impressions = impressions or ImpressionStore()
+        self.served = ImpressionStore(ttl_s=SERVED_FOR_S, per_viewer=SERVED_AT_MOST)
+        self.controls = controls
+        self.visibility = Visibility(stores)
         self.sources = SourceRegistry(
             [
                 InNetwork(stores, params.IN_NETWORK_CAP, params.MAX_AGE_H).fail_open(),
@@ -64,11 +83,23 @@ class ForYou(RecommendationFlow[Viewer, Post]):
                 PopularPosts(stores, params.POPULAR_CAP, params.MAX_AGE_H, params.WINDOW_H).fail_open(),
             ]
         )
-        chosen = Deduplicate().then(FirstToRank(params.RANK_CAP)).then(SourceScores(SOURCE_SCORES))
+        chosen = (
+            Deduplicate()
+            .then(OneOfEachOriginal(stores))
+            .then(FirstToRank(params.RANK_CAP))
+            .then(SourceScores(SOURCE_SCORES))
+        )
         self.ranker = chain(chosen, ranker)
 
     def update_target(self, target: Viewer) -> Viewer:
-        return attrs.evolve(target, known=self.stores.history(target.user_id, target.request.now_ms))
+        controls = target.controls if self.controls is None else self.controls.of(target.user_id)
+        known = self.stores.history(
+            target.user_id,
+            target.request.now_ms,
+            since_ms=controls.profile_since_ms,
+            personalised=controls.personalised,
+        )
+        return attrs.evolve(target, known=known, controls=controls)
 
     def target_eligibility(self) -> Predicate[Viewer]:
         return known_user
@@ -86,23 +117,51 @@ class ForYou(RecommendationFlow[Viewer, Post]):
         )
 
     def pre_ranker_filter(self) -> CandidatePredicate[Viewer, Post]:
+        stores = self.stores
+        switched: dict[str, CandidatePredicate[Viewer, Post]] = {
+            "own": timeline.NotOwn(stores),
+            "replies": timeline.NoStrangersReplies(stores),
+            "subscribers": timeline.ForSubscribers(stores),
+            "seen": timeline.NotShownBefore(stores, self._seen),
+            "served": timeline.NotShownBefore(stores, self._served, "already_served"),
+            "muted_words": timeline.NoMutedWords(stores, muted_phrases),
+            "people": timeline.PeopleGetAlong(stores),
+            "fatigue": timeline.NotFatigued(stores, params.FATIGUE_DAYS),
+            "engaged": NotIn(Post.row, lambda viewer: viewer.engaged_mask, "already_engaged"),
+        }
+        every: CandidatePredicate[Viewer, Post] = timeline.KnownAuthor().and_then(MaxAge(params.MAX_AGE_H))
+        for name, one in switched.items():
+            every = every.and_then(Switched(one, params.FILTERS[name]))
         return (
-            NotSelf(Post.author_row, "own_post")
-            .and_then(NotIn(Post.row, lambda viewer: viewer.engaged_mask, "already_engaged"))
-            .and_then(NotIn(Post.author_row, lambda viewer: viewer.avoided_mask, "blocked_or_muted"))
-            .and_then(MaxAge(params.MAX_AGE_H))
+            every.and_then(timeline.WantedMedia(stores))
+            .and_then(timeline.WantedTopics(stores))
+            .and_then(timeline.ProvenToStrangers(stores, params.NEW_VIEWER_LEAST))
+            .and_then(timeline.Holdout(stores, params.HOLDOUT))
         )
+
+    def _seen(self, viewer: Viewer) -> NDArray[np.int64]:
+        return self.impressions.shown(viewer.user_id, viewer.request.now_ms)
+
+    def _served(self, viewer: Viewer) -> NDArray[np.int64]:
+        return self.served.shown(viewer.user_id, viewer.request.now_ms)
 
     def select_ranker(self, target: Viewer) -> Ranker[Viewer, Post]:
         return self.ranker
 
     def post_ranker_transform(self) -> Transform[Viewer, Post]:
-        diversity = AuthorDiversity(Post.author_row, Post.score, params.DECAY, params.FLOOR)
-        return diversity.then(OutOfNetworkDiscount(params.STRANGER_FACTOR))
+        stores = self.stores
+        return (
+            Wishes(stores, params.BOOST_MORE, params.BOOST_LESS)
+            .then(FeedbackFatigue(stores.decisions[SHOW_LESS], stores.engagements.reverse))
+            .then(AuthorDiversity(Post.author_row, Post.score, params.DECAY, params.FLOOR))
+            .then(NetworkDiscount(stores.posts, params.STRANGER_FACTOR))
+            .then(OneOfEachConversation(stores, params.CONVERSATIONS))
+            .then(OneOfEachStory(stores, params.STORIES))
+        )
 
     def validate_candidates(self) -> CandidatePredicate[Viewer, Post]:
-        visible = NotIn(Post.author_row, lambda viewer: viewer.blocked_by_mask, "blocked_by_author")
-        return visible.on_error(OnError.DROP).and_then(NotSeen(self.impressions))
+        # What could not be judged is not shown.
+        return Switched(Visible(self.visibility), params.VISIBILITY).on_error(OnError.DROP)
 
     def results_config(self, target: Viewer) -> ResultsConfig:
         settings = target.request.params
@@ -110,12 +169,17 @@ class ForYou(RecommendationFlow[Viewer, Post]):
         return ResultsConfig(wanted, settings[params.BATCH], overfetch=True)
 
     def transform_results(self) -> Transform[Viewer, Post]:
-        return post_proof(self.stores).then(PostText(self.stores))
+        return post_proof(self.stores).then(PostText(self.stores)).then(Warn(self.visibility))
 
     def side_effects(self) -> Sequence[SideEffect[Viewer, Post]]:
-        return (RecordImpressions(self.impressions),)
+        return (RecordImpressions(self.impressions, self.served),)
 
     def quality_factor(self) -> QualityFactor:
         # Home-mixer's bounds, start and step; the target is what a request may take on one core.
         bounds = QualityFactorBounds(0.1, 1.0, 0.95)
         return LinearLatencyQualityFactor(target_latency_s=0.05, bounds=bounds, delta=0.00125)
+
+
+def muted_phrases(viewer: Viewer) -> tuple[str, ...]:
+    """What the viewer does not want to read, as stored and as asked for."""
+    return (*viewer.history.muted_phrases, *viewer.controls.muted_words)

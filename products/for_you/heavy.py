@@ -23,6 +23,7 @@ from components.models.heavy_ranker.metrics import HeadMetrics
 from components.models.heavy_ranker.predictor import Predictor
 from components.models.heavy_ranker.rows import Rows
 from components.models.heavy_ranker.trainer import Data, Trainer, calibrate
+from components.models.runtimes import load_chosen, one_thread_pays, threads
 from components.rankers.heavy import HeavyRanker, Served, Threaded
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer
@@ -105,7 +106,7 @@ def heavy_ranker(features: FeatureSet, folder: Path, served: Served | None = Non
     """
     if not is_trained(folder, features):
         raise ValueError(f"{folder}: expected a checkpoint trained on the declared features; train it anew")
-    predictor = Predictor.load(folder)
+    predictor, _ = load_chosen(folder)
     return HeavyRanker(features, served or Threaded(predictor), predictor.heads, chosen_weights)
 
 
@@ -173,8 +174,9 @@ def _fit(
         heads=heads,
         training=attrs.evolve(config.training, seed=seed, batch_size=batch),
     )
-    Trainer(fitted, Data(train, valid), run, (_Steps(track, fitted.training.steps),)).run()
-    calibration = calibrate(Predictor.load(run / BEST), later)
+    with threads(1 if one_thread_pays(fitted) else None):
+        Trainer(fitted, Data(train, valid), run, (_Steps(track, fitted.training.steps),)).run()
+        calibration = calibrate(Predictor.load(run / BEST), later)
     with atomic_folder(folder) as temporary:
         for name in (WEIGHTS, CONFIG):
             (temporary / name).write_bytes((run / BEST / name).read_bytes())

@@ -29,6 +29,42 @@ STRANGER_FACTOR = param(
     "for_you.out_of_network.factor", 0.75, minimum=0.0, maximum=1.0, doc="What a post out of network keeps."
 )
 
+BOOST_MORE = param(
+    "for_you.wishes.more", 2.0, minimum=1.0, maximum=100.0, doc="Factor of what is wanted more of."
+)
+BOOST_LESS = param(
+    "for_you.wishes.less", 0.2, minimum=0.0, maximum=1.0, doc="Factor of what is wanted less of."
+)
+FATIGUE_DAYS = param(
+    "for_you.fatigue.days", 14.0, minimum=0.0, doc="Days for which an author stays away after 'show less'."
+)
+NEW_VIEWER_LEAST = param(
+    "for_you.new_viewer.least_engagements",
+    0,
+    minimum=0,
+    doc="Engagements that a stranger's post needs before a viewer of half an hour sees it.",
+)
+HOLDOUT = param("for_you.holdout.percent", 0.0, minimum=0.0, maximum=100.0, doc="Percent of posts held back.")
+
+FILTERS: Mapping[str, Param[bool]] = {
+    name: param(f"for_you.filters.{name}", True, doc=f"Drop posts: {why}.")
+    for name, why in (
+        ("own", "the viewer's own, and reposts of them"),
+        ("replies", "replies and reposts by strangers, replies to nothing"),
+        ("subscribers", "for subscribers of an author to whom the viewer does not subscribe"),
+        ("seen", "shown to the viewer within two days"),
+        ("served", "answered to the viewer within ten minutes"),
+        ("muted_words", "with words that the viewer muted, quoted and answered posts included"),
+        ("people", "that involve people whom the viewer avoids, or who block the viewer"),
+        ("fatigue", "by authors of whom the viewer lately asked to see less"),
+        ("engaged", "that the viewer engaged with"),
+    )
+}
+"""Switches of the filters that can be turned off."""
+CONVERSATIONS = param("for_you.conversations.one", True, doc="One post a conversation.")
+STORIES = param("for_you.stories.one", True, doc="One of several posts that say almost the same.")
+VISIBILITY = param("for_you.visibility", True, doc="Judge by the visibility rules what may be shown.")
+
 PRESETS: Mapping[str, Mapping[Param[Any], object]] = {
     "lastfm": {MAX_AGE_H: 180 * 24.0, WINDOW_H: 60 * 24.0},
 }
