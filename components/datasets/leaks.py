@@ -20,7 +20,8 @@ class LeakError(DataError):
 def assert_no_leak(data: Dataset | Table | Mapping[str, Table], cutoff_ms: int) -> None:
     """Raise unless everything was known strictly before a moment.
 
-    In every table, each column whose name ends in ``_ms`` counts as the time of its row. Undated preferences leak by
+    In every table, each column whose name ends in ``_ms`` counts as the time of its row. A label of a post that is
+    not there speaks of a later post. Undated preferences leak by
     themselves: nobody can tell whether they are older than the cutoff. A table of features must have at least one
     such column (say ``time_ms``, the latest event it was made from), for without it nothing could be said.
 
@@ -38,6 +39,7 @@ def assert_no_leak(data: Dataset | Table | Mapping[str, Table], cutoff_ms: int) 
             )
         elif len(table):
             problems += _late(name, table, cutoff_ms)
+    problems += _of_the_unknown(tables)
     if isinstance(data, Table) and not any(column.endswith("_ms") for column in data):
         problems.append(f"features: expected a column ending in _ms, got {', '.join(data) or 'none'}")
     if problems:
@@ -52,6 +54,15 @@ def _late(name: str, table: Table, cutoff_ms: int) -> Iterator[str]:
         if len(late):
             value = table[column][late[0]]
             yield f"{name}.{column}: {len(late)} at or after the cutoff, first in row {late[0]}: {value}"
+
+
+def _of_the_unknown(tables: Mapping[str, Table]) -> Iterator[str]:
+    if "labels" in tables and "posts" in tables:
+        ids = tables["labels"]["post_id"]
+        unknown = (~np.isin(ids, tables["posts"]["post_id"])).nonzero()[0]
+        if len(unknown):
+            first = f"first in row {unknown[0]}: {ids[unknown[0]]}"
+            yield f"labels.post_id: {len(unknown)} of posts that are not known yet, {first}"
 
 
 def assert_features_ignore_the_future(

@@ -19,6 +19,7 @@ from components.datasets import (
     split_at,
     split_by_time,
 )
+from components.stores.from_dataset import stores_of
 
 TIMES = st.lists(st.integers(0, 50), min_size=1, max_size=40)
 
@@ -119,6 +120,56 @@ class TestLeaks:
             LeakError, match=rf"{table}.{clock}: 1 at or after the cutoff, first in row {len(times) - 1}"
         ):
             assert_no_leak(planted, cutoff)
+
+    @pytest.mark.parametrize(
+        ("table", "columns"),
+        [
+            ("interactions", {"actor_id": [1], "subject_id": [2], "kind": [0]}),
+            ("muted_words", {"user_id": [1], "words": ["rain"]}),
+        ],
+    )
+    def test_a_planted_row_of_any_dated_table_is_found(self, table, columns):
+        assert_no_leak({table: Table({**columns, "time_ms": [9]})}, 10)
+        with pytest.raises(
+            LeakError, match=rf"{table}.time_ms: 1 at or after the cutoff, first in row 0: 10"
+        ):
+            assert_no_leak({table: Table({**columns, "time_ms": [10]})}, 10)
+
+    def test_a_label_of_a_later_post_is_found(self, data):
+        cutoff = data.now_ms - 3 * 86_400_000
+        late = data.posts["post_id"][-1:]
+        labels = Table({"post_id": late, "label": ["nsfw"], "score": np.float32([1])})
+        labelled = Dataset("labelled", {**data.tables, "labels": labels}, data.now_ms)
+        assert_no_leak(labelled.as_of(cutoff), cutoff)
+        with pytest.raises(
+            LeakError, match=rf"labels.post_id: 1 of posts that are not known yet.* {late[0]}"
+        ):
+            assert_no_leak({**labelled.as_of(cutoff).tables, "labels": labels}, cutoff)
+
+    def test_a_split_whose_past_holds_the_targets_is_found(self, data):
+        split = split_by_time(data)
+        for period in (split.calibration, split.test):
+            assert len(period.data.engagements)
+            assert_no_leak(period.known, period.begin_ms)
+            for leaking in (data, period.data):
+                with pytest.raises(LeakError, match=r"engagements.time_ms: \d+ at or after the cutoff"):
+                    assert_no_leak(leaking, period.begin_ms)
+
+    def test_a_graph_that_holds_a_later_follow_is_found(self, data):
+        cutoff = data.now_ms - 3 * 86_400_000
+        since = np.array(data.follows["created_ms"])
+        since[:5] = cutoff
+        grown = Dataset(
+            "grown", {**data.tables, "follows": data.follows.with_columns(created_ms=since)}, data.now_ms
+        )
+
+        def followers(given: Dataset) -> dict[str, np.ndarray]:
+            graph = stores_of(given).follows
+            return {"followers": np.bincount(graph.ends, minlength=200)}
+
+        assert_features_ignore_the_future(lambda given: followers(given.as_of(cutoff)), grown, cutoff)
+        with pytest.raises(LeakError, match=r"followers: \d rows change when the future is there"):
+            assert_features_ignore_the_future(followers, grown, cutoff)
 
     def test_undated_preferences_leak(self):
         undated = Table({"user_id": [1], "entity_id": [2], "weight": np.float32([1])})
