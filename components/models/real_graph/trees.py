@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 import numpy as np
-from attrs.validators import ge, gt
+from attrs.validators import ge, gt, lt
 from numpy.typing import NDArray
 
 from components.embeddings.archive import Arrays
@@ -22,14 +22,14 @@ class TreeConfig:
         rounds: how many trees.
         learning_rate: of each tree.
         leaves: at most so many a tree.
-        rows_a_leaf: at least so many.
-        seed: of the split into bins.
+        leaf_share: of the rows, at least in a leaf; small leaves learn single pairs by heart.
+        seed: of the library's own choices.
     """
 
     rounds: int = attrs.field(default=60, validator=ge(1))
-    learning_rate: float = attrs.field(default=0.1, validator=gt(0.0))
-    leaves: int = attrs.field(default=31, validator=ge(2))
-    rows_a_leaf: int = attrs.field(default=50, validator=ge(1))
+    learning_rate: float = attrs.field(default=0.05, validator=gt(0.0))
+    leaves: int = attrs.field(default=16, validator=ge(2))
+    leaf_share: float = attrs.field(default=0.005, validator=[gt(0.0), lt(0.5)])
     seed: int = 0
 
 
@@ -87,7 +87,7 @@ def grow(values: NDArray[np.float64], happened: NDArray[np.bool_], config: TreeC
         max_iter=config.rounds,
         learning_rate=config.learning_rate,
         max_leaf_nodes=config.leaves,
-        min_samples_leaf=config.rows_a_leaf,
+        min_samples_leaf=max(1, int(config.leaf_share * len(values))),
         early_stopping=False,  # pyright: ignore[reportArgumentType]  # the stubs know "auto" only
         random_state=config.seed,
     ).fit(values, happened)

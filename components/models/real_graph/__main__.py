@@ -1,0 +1,112 @@
+"""``python -m components.models.real_graph``: train and judge the model, and score everybody."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import attrs
+import typer
+
+from components.datasets import SIZES, DataError, Dataset, load, load_world
+from components.embeddings.progress import progress_bar, silent
+from components.evaluation import Bootstrap
+from components.models.real_graph.evaluate import evaluate_real_graph
+from components.models.real_graph.features import FeatureConfig
+from components.models.real_graph.log import InteractionLog
+from components.models.real_graph.model import RealGraph, RealGraphConfig, train_real_graph
+from components.models.real_graph.trees import TreeConfig
+from components.stores.ids import IdIndex
+
+HOUR_MS = 3_600_000
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Learn who will interact with whom.")
+
+DataOption = Annotated[
+    str,
+    typer.Option("--data", "-d", help=f"A data set's folder or file, or world:SIZE ({', '.join(SIZES)})."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+
+
+def main() -> None:
+    """Runs the command line; errors that name their cause end without a traceback."""
+    try:
+        app()
+    except (DataError, ValueError, OSError, ImportError) as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)
+
+
+@app.command()
+def train(
+    data: DataOption,
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write the model to.")],
+    period_hours: Annotated[float, typer.Option(min=0.1, help="Length of a feature's period.")] = 24.0,
+    horizon_hours: Annotated[float, typer.Option(min=0.1, help="How far ahead to predict.")] = 24.0,
+    snapshots: Annotated[int, typer.Option(min=1, help="Moments to train on.")] = 1,
+    resamples: Annotated[int, typer.Option(min=2, help="Resamples of each interval.")] = 100,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Train on all but the last horizon, calibrate on the end of that, and judge on the last horizon."""
+    dataset = _open(data, seed)
+    log = InteractionLog.of_dataset(dataset)
+    config = RealGraphConfig(
+        FeatureConfig(int(period_hours * HOUR_MS)),
+        TreeConfig(seed=seed),
+        int(horizon_hours * HOUR_MS),
+        snapshots,
+        seed=seed,
+    )
+    at_ms = dataset.now_ms - config.horizon_ms
+    with contextlib.nullcontext(silent) if as_json else progress_bar() as listener:
+        model = train_real_graph(log, at_ms, config, listener)
+        model.save(out)
+        report = evaluate_real_graph(model, log, at_ms, Bootstrap(resamples, seed=seed), listener)
+    typer.echo(json.dumps(report, default=attrs.asdict) if as_json else _in_words(report))
+
+
+@app.command()
+def score(
+    data: DataOption,
+    model: Annotated[Path, typer.Option("--model", "-m", help="What train wrote.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write the scores to.")],
+    at_ms: Annotated[int | None, typer.Option(help="As of when; the end of the data if absent.")] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Score every candidate pair as of a moment, for sources and hydrators to look up."""
+    dataset = _open(data, seed)
+    users = IdIndex.of(dataset.users["user_id"])
+    moment = dataset.now_ms if at_ms is None else at_ms
+    scores = RealGraph.load(model).scores(InteractionLog.of_dataset(dataset), moment, users)
+    scores.save(out)
+    found: dict[str, Any] = {"users": len(users), "pairs": scores.graph.edges, "at_ms": moment}
+    typer.echo(json.dumps(found) if as_json else ", ".join(f"{k} {v:,}" for k, v in found.items()))
+
+
+def _open(data: str, seed: int) -> Dataset:
+    kind, _, size = data.partition(":")
+    return load_world(size, seed).dataset if kind == "world" else load(data)
+
+
+def _in_words(report: dict[str, Any]) -> str:
+    total = f"{report['pairs']:,} pairs, of which {report['interacted']:,} interacted"
+    calibrated = (
+        f"ECE {report['ece']:.5f}, mean predicted / observed {report['mean_predicted_over_observed']:.3f}"
+    )
+    heading = f"{'':12}{'AUC':>8}{'PR-AUC':>9}   gain of RealGraph in AUC, in PR-AUC (95 %)"
+    lines = [f"{total}; {calibrated}", heading]
+    for name, values in report["arms"].items():
+        gains = report["gain_over"].get(name, {}).values()
+        said = ", ".join(f"{g.estimate:+.4f} [{g.low:+.4f}, {g.high:+.4f}]" for g in gains)
+        lines.append(f"{name:12}{values['auc']:8.4f}{values['pr_auc']:9.4f}   {said}".rstrip())
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
