@@ -291,7 +291,7 @@ def test_bad_rows_are_counted_and_wrong_files_refused(call, tmp_path, shared):
     assert "left out 2 malformed tag assignments" in err
     other = tmp_path / "other"
     other.mkdir()
-    (other / "ratings.csv").write_text("a,b\n", encoding="utf-8")
+    (other / "picture.png").write_bytes(b"x")
     code, _, err = call("follow_recs", "--data", str(other))
     assert code == 2
-    assert "got ratings.csv" in err
+    assert "got picture.png" in err
