@@ -25,8 +25,9 @@ def write_archive(path: str | Path, format: str, header: Mapping[str, Any], arra
         format: name and version of what is saved, such as ``mixer.twhin/1``.
     """
     text = json.dumps({"format": format, **header})
+    members: dict[str, Any] = {"header": np.array(text), **arrays}
     with atomic_file(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, header=np.array(text), **arrays)
+        np.savez(file, **members)
 
 
 def read_archive(path: str | Path, format: str, names: Sequence[str] = ()) -> tuple[Header, Arrays]:
@@ -37,7 +38,8 @@ def read_archive(path: str | Path, format: str, names: Sequence[str] = ()) -> tu
         ValueError: the file is damaged, of another format or version, or lacks one of ``names``.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Given a path, NumPy leaves damaged archives open.
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             header = json.loads(str(archive["header"]))
             arrays = {name: archive[name] for name in archive.files if name != "header"}
     except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:

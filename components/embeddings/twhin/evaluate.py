@@ -29,8 +29,8 @@ class LinkPrediction:
         """Sums up ranks that count from 1."""
         if not len(ranks):
             return cls(float("nan"), float("nan"), float("nan"), float("nan"), 0)
-        hits = (float((ranks <= k).mean()) for k in (1, 3, 10))
-        return cls(float((1.0 / ranks).mean()), *hits, len(ranks))
+        first, third, tenth = (float((ranks <= k).mean()) for k in (1, 3, 10))
+        return cls(float((1.0 / ranks).mean()), first, third, tenth, len(ranks))
 
 
 def evaluate(

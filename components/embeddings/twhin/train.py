@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -152,7 +153,7 @@ class TwhinTrainer:
             optimiser.param_groups[0]["lr"] = rate * share
 
     def _signature(self) -> dict[str, object]:
-        edges = {relation.name: len(relation.edges) for relation in self.graph.relations}
+        edges = {relation.name: _digest(relation) for relation in self.graph.relations}
         return {"config": attrs.asdict(self.config), "edges": edges, "entities": self.graph.entities}
 
     def _save(self) -> None:
@@ -179,3 +180,8 @@ class TwhinTrainer:
         for optimiser, state in zip(self._optimisers, saved["optimisers"], strict=True):
             optimiser.load_state_dict(state)
         self._epoch = saved["epoch"]
+
+
+def _digest(relation: Relation) -> str:
+    edges = hashlib.sha256(np.ascontiguousarray(relation.edges).tobytes()).hexdigest()[:16]
+    return f"{relation.source} to {relation.target} {len(relation.edges)} {edges}"
