@@ -157,14 +157,16 @@ def _converted(
 
 
 def _values(cells: pa.Array, column: Column) -> NDArray[Any]:
-    import pyarrow as pa
+    import pyarrow.compute as pc
 
-    empty = words(cells) == ""
-    if column.default is None or not empty.any():
+    if column.default is None:
         return column.parse(cells)
-    given = column.parse(cells.filter(pa.array(~empty)))
-    values = np.full(len(cells), column.default, dtype=given.dtype)
-    values[~empty] = given
+    given = pc.not_equal(cells, "")
+    parsed = column.parse(cells.filter(given))
+    if len(parsed) == len(cells):
+        return parsed
+    values = np.full(len(cells), column.default, dtype=parsed.dtype)
+    values[given.to_numpy(zero_copy_only=False)] = parsed
     return values
 
 

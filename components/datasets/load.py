@@ -47,7 +47,11 @@ def load(path: str | os.PathLike[str]) -> Dataset:
         raise DataError(str(place), ["expected a directory or file, found nothing there"])
     for recognised, read in KINDS:
         if recognised(place):
-            return read(place)
+            try:
+                return read(place)
+            except ModuleNotFoundError as error:
+                needs = f"reading it needs {error.name}, which the extra 'arrow' installs"
+                raise DataError(str(place), [needs]) from error
     found = ", ".join(Path(name).name for name in members(place)[:6]) or "nothing"
     known = (
         f"{lastfm.MEMBER} (Last.fm), {higgs.MEMBER} (Higgs), ratings.csv (MovieLens), posts.csv and the like (your"

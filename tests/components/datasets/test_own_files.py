@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -102,6 +103,11 @@ class TestFolderOfCsv:
     def test_a_column_given_twice_is_refused(self, tmp_path):
         with pytest.raises(DataError, match=r"users.csv: user_id: 2 columns of this name"):
             load(folder(tmp_path, users="user_id,user_id\n1,1\n"))
+
+    def test_what_has_to_be_installed_is_named(self, tmp_path, monkeypatch):
+        monkeypatch.setitem(sys.modules, "pyarrow", None)
+        with pytest.raises(DataError, match="needs pyarrow, which the extra 'arrow' installs"):
+            load(folder(tmp_path, users="user_id\n1\n"))
 
     def test_gzipped_files_are_read(self, tmp_path):
         (tmp_path / "follows.csv.gz").write_bytes(gzip.compress(FOLLOWS.encode()))
