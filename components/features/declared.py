@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from components.models.heavy_ranker.config import FeatureConfig, IdConfig
+from components.models.heavy_ranker.config import FeatureConfig, IdConfig, NormConfig
 from components.models.heavy_ranker.rows import Rows
 
 if TYPE_CHECKING:
@@ -104,8 +104,10 @@ class FeatureSet:
     def config(self) -> FeatureConfig:
         """The input layer of a ranker that reads this set."""
         ids = {feature.name: feature.table for feature in self if feature.table is not None}
+        # Recap's momentum of 0.01 needs many more steps than a laptop's data give.
+        norm = NormConfig(momentum=0.1)
         return FeatureConfig(
-            len(self.names("continuous")), len(self.names("binary")), ids=ids, missing="mask"
+            len(self.names("continuous")), len(self.names("binary")), ids=ids, missing="mask", norm=norm
         )
 
     @property

@@ -21,6 +21,7 @@ from components.models.heavy_ranker.datasets import ParquetDataset, write_shard
 from components.models.heavy_ranker.load import load_config
 from components.models.heavy_ranker.metrics import HeadMetrics
 from components.models.heavy_ranker.predictor import Predictor
+from components.models.heavy_ranker.priors import start_at_rates
 from components.models.heavy_ranker.rows import Rows
 from components.models.heavy_ranker.trainer import Data, Trainer, calibrate
 from components.models.runtimes import load_chosen, one_thread_pays, threads
@@ -175,7 +176,9 @@ def _fit(
         training=attrs.evolve(config.training, seed=seed, batch_size=batch),
     )
     with threads(1 if one_thread_pays(fitted) else None):
-        Trainer(fitted, Data(train, valid), run, (_Steps(track, fitted.training.steps),)).run()
+        trainer = Trainer(fitted, Data(train, valid), run, (_Steps(track, fitted.training.steps),))
+        start_at_rates(trainer.model, fitted, train)
+        trainer.run()
         calibration = calibrate(Predictor.load(run / BEST), later)
     with atomic_folder(folder) as temporary:
         for name in (WEIGHTS, CONFIG):
