@@ -1,0 +1,8 @@
+"""Runs the command line."""
+
+from __future__ import annotations
+
+from components.embeddings.twhin.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""``python -m components.embeddings.twhin``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import attrs
+import typer
+
+from components.datasets.load import load
+from components.embeddings.progress import progress_bar, silent
+from components.embeddings.twhin.config import Relation, TwhinConfig
+from components.embeddings.twhin.embeddings import TwhinEmbeddings
+from components.embeddings.twhin.relations import relations_of
+from components.embeddings.twhin.triples import SPLITS, is_triples, read_triples
+from components.models.heavy_ranker.load import load_as
+from mixer.errors import MixerError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Train and test TwHIN embeddings.")
+
+DataOption = Annotated[
+    Path, typer.Option("--data", "-d", help="A data set, or a knowledge graph (train2id.txt and its like).")
+]
+BeforeOption = Annotated[
+    int | None,
+    typer.Option("--before-ms", help="Train on what came before, test on the rest (default: the end)."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+
+
+def main() -> None:
+    """Runs the command line; errors that name their cause end without a traceback."""
+    try:
+        app()
+    except (MixerError, ValueError, KeyError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)
+
+
+@app.command()
+def train(
+    data: DataOption,
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write, such as twhin.npz.")],
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="YAML; defaults without it.")] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="Override one setting: key.path=value; may be repeated.")
+    ] = None,
+    before_ms: BeforeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train; an interrupted training goes on from OUT.checkpoint."""
+    from components.embeddings.twhin.train import train as fit
+
+    settings = load_as(TwhinConfig, config, overrides or [])
+    relations, checkpoint = _known(data, before_ms), out.with_name(out.name + ".checkpoint")
+    if as_json:
+        trained = fit(relations, settings, checkpoint=checkpoint, listener=silent)
+    else:
+        with progress_bar() as listener:
+            trained = fit(relations, settings, checkpoint=checkpoint, listener=listener)
+    trained.save(out)
+    checkpoint.unlink(missing_ok=True)
+    sizes = {
+        "edges": {relation.name: len(relation.edges) for relation in relations},
+        "entities": {type: len(table.index) for type, table in trained.entities.items()},
+    }
+    typer.echo(json.dumps(sizes) if as_json else _in_words(sizes))
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Option("--model", "-m", help="File that train wrote.")],
+    data: DataOption,
+    before_ms: BeforeOption = None,
+    split: Annotated[str, typer.Option(help="Of a knowledge graph: valid or test.")] = "test",
+    as_json: JsonOption = False,
+) -> None:
+    """Filtered link prediction: ranks among all entities that are not known to be true."""
+    from components.embeddings.twhin.evaluate import evaluate as judge
+
+    embeddings = TwhinEmbeddings.load(model)
+    test, known = _held_out(data, before_ms, split)
+    trained = [relation for relation in test if relation.name in embeddings.relations]
+    found = attrs.asdict(judge(embeddings, trained, known))
+    typer.echo(json.dumps(found) if as_json else "  ".join(f"{k} {v:.4f}" for k, v in found.items()))
+
+
+def _known(data: Path, before_ms: int | None) -> list[Relation]:
+    if is_triples(data):
+        return read_triples(data, "train")
+    dataset = load(data)
+    return relations_of(dataset, dataset.now_ms if before_ms is None else before_ms)
+
+
+def _held_out(data: Path, before_ms: int | None, split: str) -> tuple[list[Relation], list[Relation]]:
+    """What to test on, and everything else that is true."""
+    if is_triples(data):
+        if split not in SPLITS[1:]:
+            raise ValueError(f"--split: expected valid or test, got {split!r}")
+        others = [relation for name in SPLITS if name != split for relation in read_triples(data, name)]
+        return read_triples(data, split), others
+    dataset = load(data)
+    if before_ms is None:
+        raise ValueError("--before-ms: expected the moment that training ended, got none")
+    known = relations_of(dataset, before_ms)
+    return [new_edges(later, known) for later in relations_of(dataset, dataset.now_ms)], known
+
+
+def new_edges(relation: Relation, known: Sequence[Relation]) -> Relation:
+    """A relation without the edges that were known."""
+    old = {tuple(edge) for other in known if other.name == relation.name for edge in other.edges.tolist()}
+    fresh = [edge for edge in relation.edges.tolist() if tuple(edge) not in old]
+    return Relation(relation.name, relation.source, relation.target, fresh)
+
+
+def _in_words(sizes: dict[str, dict[str, int]]) -> str:
+    return "\n".join(
+        f"{kind}: " + ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        for kind, counts in sizes.items()
+    )
