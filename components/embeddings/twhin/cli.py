@@ -11,7 +11,8 @@ from typing import Annotated
 import attrs
 import typer
 
-from components.datasets.load import load
+from components.datasets import Dataset
+from components.datasets.load import load, load_world
 from components.embeddings.progress import progress_bar, silent
 from components.embeddings.twhin.config import Relation, TwhinConfig
 from components.embeddings.twhin.embeddings import TwhinEmbeddings
@@ -23,7 +24,8 @@ from mixer.errors import MixerError
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Train and test TwHIN embeddings.")
 
 DataOption = Annotated[
-    Path, typer.Option("--data", "-d", help="A data set, or a knowledge graph (train2id.txt and its like).")
+    Path,
+    typer.Option("--data", "-d", help="world, world-tiny, a data set, or a knowledge graph (train2id.txt)."),
 ]
 BeforeOption = Annotated[
     int | None,
@@ -89,10 +91,17 @@ def evaluate(
     typer.echo(json.dumps(found) if as_json else "  ".join(f"{k} {v:.4f}" for k, v in found.items()))
 
 
+def _dataset(data: Path) -> Dataset:
+    name = str(data)
+    if name == "world" or name.startswith("world-"):
+        return load_world(name.partition("-")[2] or "small").dataset
+    return load(data)
+
+
 def _known(data: Path, before_ms: int | None) -> list[Relation]:
     if is_triples(data):
         return read_triples(data, "train")
-    dataset = load(data)
+    dataset = _dataset(data)
     return relations_of(dataset, dataset.now_ms if before_ms is None else before_ms)
 
 
@@ -103,7 +112,7 @@ def _held_out(data: Path, before_ms: int | None, split: str) -> tuple[list[Relat
             raise ValueError(f"--split: expected valid or test, got {split!r}")
         others = [relation for name in SPLITS if name != split for relation in read_triples(data, name)]
         return read_triples(data, split), others
-    dataset = load(data)
+    dataset = _dataset(data)
     if before_ms is None:
         raise ValueError("--before-ms: expected the moment that training ended, got none")
     known = relations_of(dataset, before_ms)
