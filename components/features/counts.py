@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -54,24 +56,23 @@ class EventCounts:
         return cls(keys, starts, times, clock[order], totals, carried[order])
 
     def spans(
-        self, key: NDArray[np.int64], before_ms: NDArray[np.int64], window_ms: int | None = None
+        self, key: NDArray[np.int64], before_ms: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """``(n,)`` first and behind-last position of the events of each key in the window before each moment.
+        """``(n,)`` first and behind-last position of the events of each key before each moment.
 
         Args:
             key: ``(n,)``; a key without events has an empty span.
             before_ms: ``(n,)``, or ``(1,)`` for one moment.
-            window_ms: only events within so long before; None for all.
         """
-        if not len(self.keys):
-            return np.zeros(len(key), np.int64), np.zeros(len(key), np.int64)
-        row = np.minimum(np.searchsorted(self.keys, key), len(self.keys) - 1)
-        known = self.keys[row] == key
+        row, known = self._rows(key)
         starts = self.starts[row]
-        stops = self._positions(row, before_ms)
-        if window_ms is not None:
-            starts = self._positions(row, before_ms - window_ms)
-        return starts, np.where(known, stops, starts)
+        return starts, np.where(known, self._positions(row, before_ms), starts)
+
+    def _rows(self, key: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        if not len(self.keys):
+            return np.zeros(len(key), np.int64), np.zeros(len(key), np.bool_)
+        row = np.minimum(np.searchsorted(self.keys, key), len(self.keys) - 1)
+        return row, self.keys[row] == key
 
     def _positions(self, row: NDArray[np.int64], moment_ms: NDArray[np.int64]) -> NDArray[np.int64]:
         code = np.searchsorted(self.times, moment_ms)
@@ -81,5 +82,17 @@ class EventCounts:
         self, key: NDArray[np.int64], before_ms: NDArray[np.int64], window_ms: int | None = None
     ) -> NDArray[np.int32]:
         """``(n, channels)`` what the events of each key in the window before each moment added up to."""
-        starts, stops = self.spans(key, before_ms, window_ms)
-        return self.totals[stops] - self.totals[starts]
+        return self.windows(key, before_ms, (window_ms,))[0]
+
+    def windows(
+        self, key: NDArray[np.int64], before_ms: NDArray[np.int64], windows_ms: Sequence[int | None]
+    ) -> list[NDArray[np.int32]]:
+        """The same for several windows; None is all time."""
+        row, known = self._rows(key)
+        until = self.totals[self._positions(row, before_ms)]
+        found = []
+        for window_ms in windows_ms:
+            ever = window_ms is None
+            begins = self.starts[row] if ever else self._positions(row, before_ms - window_ms)
+            found.append(np.where(known[:, None], until - self.totals[begins], 0))
+        return found

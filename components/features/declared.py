@@ -66,6 +66,11 @@ class Asked:
     def __len__(self) -> int:
         return len(self.post)
 
+    @property
+    def moments(self) -> NDArray[np.int64]:
+        """The moment of each pair: (pairs,), or (1,) when all are of one request."""
+        return self.now_ms if len(self.now_ms) == 1 else self.now_ms[self.request]
+
 
 class FeatureGroup(Protocol):
     """Features that are computed together."""

@@ -34,44 +34,61 @@ class Encoder(Protocol):
     def post_vectors(self, post_rows: NDArray[np.int64], at_ms: int) -> NDArray[np.float32]: ...
 
 
+@attrs.frozen
+class Window:
+    """A stretch of time before the request, and the channels of which a rate an impression is given.
+
+    Args:
+        hours: None for all time.
+        rated: missing in data without impressions.
+    """
+
+    hours: float | None
+    rated: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return "ever" if self.hours is None else f"{self.hours:g}h"
+
+
 @attrs.frozen(eq=False)
 class Aggregates:
-    """Counts of one key over one window: impressions, actions, and rates of the channels.
+    """Counts of one key over windows: impressions, actions, and rates of the channels.
 
     Args:
         key: name in front of the features' names.
         of: what it describes.
         counts: where events are counted.
         keys: the key of each pair, or of each request where it describes the viewer.
-        window_h: hours before the request; None for all.
-        rated: channels of which a rate an impression is given; missing in data without impressions.
+        over: the windows.
     """
 
     key: str
     of: Subject
     counts: Callable[[], EventCounts] = attrs.field(repr=False)
     keys: Callable[[Asked], NDArray[np.int64]] = attrs.field(repr=False)
-    window_h: float | None = None
-    rated: tuple[str, ...] = ("acted",)
+    over: tuple[Window, ...]
 
     @property
     def features(self) -> tuple[Feature, ...]:
-        window = "ever" if self.window_h is None else f"{self.window_h:g}h"
-        names = ["shown", "acted", *(f"{channel}_rate" for channel in self.rated)]
-        return tuple(Feature(f"{self.key}.{name}.{window}", self.of, EVENTS) for name in names)
+        return tuple(
+            Feature(f"{self.key}.{name}.{window.name}", self.of, EVENTS)
+            for window in self.over
+            for name in ("shown", "acted", *(f"{channel}_rate" for channel in window.rated))
+        )
 
     def compute(self, asked: Asked) -> Sequence[NDArray[Any]]:
-        keys = self.keys(asked)
-        per_request = self.of == "viewer" or len(asked.now_ms) == 1
-        before = asked.now_ms if per_request else asked.now_ms[asked.request]
-        window_ms = None if self.window_h is None else int(self.window_h * HOUR_MS)
-        counts = self.counts().counts(keys, before, window_ms)
-        shown = counts[:, 0]
-        mass = shown + PRIOR_IMPRESSIONS
-        rates = [
-            (counts[:, CHANNELS.index(one)] + PRIOR_IMPRESSIONS * USUAL_RATE) / mass for one in self.rated
-        ]
-        return [shown, counts[:, 1], *rates]
+        before = asked.now_ms if self.of == "viewer" else asked.moments
+        lengths = [None if window.hours is None else int(window.hours * HOUR_MS) for window in self.over]
+        columns: list[NDArray[Any]] = []
+        for window, counts in zip(
+            self.over, self.counts().windows(self.keys(asked), before, lengths), strict=True
+        ):
+            mass = counts[:, 0] + PRIOR_IMPRESSIONS
+            columns += [counts[:, 0], counts[:, 1]]
+            for channel in window.rated:
+                columns.append((counts[:, CHANNELS.index(channel)] + PRIOR_IMPRESSIONS * USUAL_RATE) / mass)
+        return columns
 
 
 @attrs.frozen(eq=False)
@@ -127,7 +144,7 @@ class Network:
 
     def compute(self, asked: Asked) -> Sequence[NDArray[Any]]:
         journal = self.journal
-        viewer, now_ms = asked.viewer[asked.request], asked.now_ms[asked.request]
+        viewer, now_ms = asked.viewer[asked.request], asked.moments
         author = journal.stores.posts.author[asked.post].astype(np.int64)
         there = journal.follows.counts(journal.people(viewer, author), now_ms)[:, 0]
         back = journal.follows.counts(journal.people(author, viewer), now_ms)[:, 0]
@@ -145,7 +162,8 @@ class Network:
         starts, stops = self.journal.engagers.spans(asked.post, now_ms)
         at, pair = flattened(np.maximum(starts, stops - self.latest), stops)
         people = self.journal.people(viewer[pair], self.journal.engagers.payload[at])
-        followed = self.journal.follows.counts(people, now_ms[pair])[:, 0] > 0
+        moments = now_ms if len(now_ms) == 1 else now_ms[pair]
+        followed = self.journal.follows.counts(people, moments)[:, 0] > 0
         return np.bincount(pair[followed], minlength=len(asked))
 
 
@@ -162,7 +180,7 @@ class Shares:
     def compute(self, asked: Asked) -> Sequence[NDArray[Any]]:
         journal = self.journal
         keys = journal.tastes(asked.viewer[asked.request], journal.thing[asked.post])
-        about = journal.by_viewer_thing.counts(keys, asked.now_ms[asked.request])
+        about = journal.by_viewer_thing.counts(keys, asked.moments)
         total = journal.by_viewer.counts(asked.viewer, asked.now_ms)[asked.request]
         known = journal.thing[asked.post] > 0
         return [
@@ -217,7 +235,6 @@ def heavy_features(journal: Journal, encoders: Sequence[Encoder] = ()) -> Featur
 
 def _aggregates(journal: Journal) -> list[FeatureGroup]:
     kinds = CHANNELS[1:] if journal.has_impressions else ()
-    acted = kinds[:1]
     author = journal.stores.posts.author
 
     def viewer_author(asked: Asked) -> NDArray[np.int64]:
@@ -238,15 +255,22 @@ def _aggregates(journal: Journal) -> list[FeatureGroup]:
     def of_post(asked: Asked) -> NDArray[np.int64]:
         return asked.post
 
+    def windows(*hours: float | None) -> tuple[Window, ...]:
+        return tuple(Window(one, kinds if one is None else kinds[:1]) for one in hours)
+
     return [
-        Aggregates("viewer", "viewer", lambda: journal.by_viewer, of_viewer, None, kinds),
-        Aggregates("viewer", "viewer", lambda: journal.by_viewer, of_viewer, 24.0, acted),
-        Aggregates("post", "post", lambda: journal.by_post, of_post, None, kinds),
-        Aggregates("post", "post", lambda: journal.by_post, of_post, 1.0, ()),
-        Aggregates("author", "author", lambda: journal.by_author, of_author, None, kinds),
-        Aggregates("author", "author", lambda: journal.by_author, of_author, 24.0, acted),
-        Aggregates("thing", "post", lambda: journal.by_thing, of_thing, 24.0, acted),
-        Aggregates("viewer_author", "pair", lambda: journal.by_viewer_author, viewer_author, None, acted),
-        Aggregates("viewer_thing", "pair", lambda: journal.by_viewer_thing, viewer_thing, None, kinds),
-        Aggregates("viewer_thing", "pair", lambda: journal.by_viewer_thing, viewer_thing, 7 * 24.0, acted),
+        Aggregates("viewer", "viewer", lambda: journal.by_viewer, of_viewer, windows(None, 24.0)),
+        Aggregates("post", "post", lambda: journal.by_post, of_post, windows(None, 1.0)),
+        Aggregates("author", "author", lambda: journal.by_author, of_author, windows(None, 24.0)),
+        Aggregates("thing", "post", lambda: journal.by_thing, of_thing, windows(24.0)),
+        Aggregates(
+            "viewer_author",
+            "pair",
+            lambda: journal.by_viewer_author,
+            viewer_author,
+            (Window(None, kinds[:1]),),
+        ),
+        Aggregates(
+            "viewer_thing", "pair", lambda: journal.by_viewer_thing, viewer_thing, windows(None, 7 * 24.0)
+        ),
     ]

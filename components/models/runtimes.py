@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 import torch
 
+from components.models.heavy_ranker.fused import fuse_towers
 from components.models.heavy_ranker.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -57,10 +58,13 @@ def bf16_units(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, ...]:
 
 
 def load_chosen(path: str | Path) -> tuple[Predictor, Chosen]:
-    """A checkpoint in the runtime that suits it, and why that one."""
+    """A checkpoint in the runtime that suits it, and why that one; in fp32 its towers are fused."""
     exact = Predictor.load(path)
     chosen = choose(sum(parameter.numel() for parameter in exact.model.parameters()))
-    return (exact if chosen.runtime == "fp32" else Predictor.load(path, chosen.runtime)), chosen
+    if chosen.runtime != "fp32":
+        return Predictor.load(path, chosen.runtime), chosen
+    fuse_towers(exact.model)
+    return exact, chosen
 
 
 def one_thread_pays(config: RankerConfig) -> bool:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
+from components.models.heavy_ranker.batch import Inputs
 from components.models.heavy_ranker.datasets import MemoryDataset
+from components.models.heavy_ranker.fused import fuse_towers
 from components.models.heavy_ranker.load import load_config
 from components.models.heavy_ranker.model import HeavyRanker
 from components.models.heavy_ranker.predictor import Predictor
@@ -44,3 +47,16 @@ def test_an_untrained_model_predicts_the_rate_of_every_head():
     np.testing.assert_allclose(rates, expected, rtol=1e-6)
     found = Predictor.of(model, config).probabilities(rows).mean(axis=0)
     np.testing.assert_allclose(found, rates, rtol=0.5)
+
+
+@pytest.mark.parametrize("hidden", [[], [8], [8, 4]])
+def test_fused_towers_equal_the_towers(hidden):
+    config = load_config("tiny", [f"model.tower.hidden={hidden}"])
+    rows, _ = World(config, 0).rows(300, 0)
+    torch.manual_seed(0)
+    model = HeavyRanker(config)
+    with torch.no_grad():
+        for _ in range(3):
+            model(Inputs.of(rows))  # moves the running statistics away from their start
+    exact = Predictor.of(model, config).logits(rows)
+    np.testing.assert_allclose(Predictor.of(fuse_towers(model), config).logits(rows), exact, atol=1e-5)
