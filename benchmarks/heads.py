@@ -1,0 +1,119 @@
+"""How much of what can be known the heavy ranker learns: AUC a head beside the planted ceiling, and calibration.
+
+    python -m benchmarks.heads [--json] [--world small] [--users N --posts N --impressions N] [--seed 0] [key=value ...]
+
+A world is cut by time: training and calibration see what came before the last tenth of the engagements, the metrics are
+of what was shown in it. The ceiling is the AUC of the planted probability on the same rows. ``noise`` is the relative
+standard error of the mean label, 1 / sqrt(positives): no head's calibration can be told more precisely than that.
+Further arguments override the preset ``for_you``, such as ``training.steps=3000``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import anyio
+import numpy as np
+
+from benchmarks.machine import describe
+from components.datasets import SIZES, Action, World, generate, split_by_time
+from components.datasets.world import WorldSize
+from components.evaluation import auc
+from components.features.labels import HEADS, LABEL_WINDOW_MS, shown_examples
+from components.models.heavy_ranker.load import load_config
+from components.models.heavy_ranker.metrics import head_metrics
+from components.models.heavy_ranker.predictor import Predictor
+from components.stores.from_dataset import stores_of
+from mixer.params import Params
+from products.for_you.heavy import PRESET, features_of, train_heavy
+
+PART = 50_000
+
+
+def main() -> None:
+    arguments = parse()
+    if arguments.users:
+        size = WorldSize(arguments.users, arguments.posts, 14, 40, arguments.impressions)
+        SIZES["asked"] = size  # type: ignore[index]  # a size for this run alone
+    world = generate("asked" if arguments.users else arguments.world, arguments.seed)
+    with tempfile.TemporaryDirectory() as scratch:
+        report = measured(world, arguments, Path(scratch) / "checkpoint")
+    if arguments.json:
+        print(json.dumps(report))
+        return
+    print(", ".join(f"{key} {value}" for key, value in report["machine"].items()))
+    print(f"trained in {report['training_s']} s; {report['rows']} rows later in time")
+    for row in report["heads"]:
+        print("  " + ", ".join(f"{key} {value}" for key, value in row.items()))
+
+
+def measured(world: World, arguments: argparse.Namespace, folder: Path) -> dict:
+    data = world.dataset
+    test = split_by_time(data, 0.1, 0.1).test
+    config = load_config(PRESET, arguments.overrides)
+
+    async def train() -> Path:
+        past = stores_of(test.known)
+        return await train_heavy(past, test.known, Params.of({}), arguments.seed, iter, folder, config=config)
+
+    start = time.perf_counter()
+    anyio.run(train)
+    seconds = round(time.perf_counter() - start, 1)
+    stores = stores_of(data)
+    features = features_of(stores, data)
+    later = shown_examples(stores, data).during(test.begin_ms, data.now_ms - LABEL_WINDOW_MS)
+    predictor = Predictor.load(folder)
+    found = np.concatenate([predictor.probabilities(part.rows(features)) for part in later.parts(PART)])
+    asked = later.asked
+    planted = world.truth.probability(
+        stores.users.ids[asked.viewer[asked.request]], stores.posts.index.ids[asked.post]
+    )
+    heads = [one_head(action, later.labels, planted, found, predictor.heads) for action in Action]
+    return {
+        "machine": describe("torch", "numpy"),
+        "training_s": seconds,
+        "rows": len(later),
+        "heads": heads,
+    }
+
+
+def one_head(
+    action: Action, labels: np.ndarray, planted: np.ndarray, found: np.ndarray, heads: tuple[str, ...]
+) -> dict[str, object]:
+    y, p = labels[:, action], found[:, heads.index(HEADS[action])]
+    if not y.any():
+        return {"head": HEADS[action], "positives": 0}
+    metrics = head_metrics(["head"], y[:, None], p[:, None])["head"]
+    ceiling = auc(y, planted[:, action])
+    return {
+        "head": HEADS[action],
+        "positives": int(y.sum()),
+        "auc": round(metrics["auc"], 4),
+        "ceiling": round(ceiling, 4),
+        "share": round(metrics["auc"] / ceiling, 3),
+        "calibration": round(metrics["calibration"], 3),
+        "noise": round(float(y.sum() ** -0.5), 3),
+        "ece": round(metrics["ece"], 5),
+    }
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("overrides", nargs="*", metavar="key=value")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--world", default="small")
+    parser.add_argument("--users", type=int, default=0, help="makes a world of its own size")
+    parser.add_argument("--posts", type=int, default=100_000)
+    parser.add_argument("--impressions", type=int, default=200, help="a user, in the mean")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
