@@ -12,6 +12,7 @@ from components.models.heavy_ranker.model import HeavyRanker
 from components.models.heavy_ranker.predictor import Predictor
 from components.models.heavy_ranker.priors import start_at_rates
 from components.models.heavy_ranker.synthetic import World
+from components.models.heavy_ranker.viewer_once import ViewerOnce
 from components.models.runtimes import bf16_units, choose, threads
 
 
@@ -60,3 +61,35 @@ def test_fused_towers_equal_the_towers(hidden):
             model(Inputs.of(rows))  # moves the running statistics away from their start
     exact = Predictor.of(model, config).logits(rows)
     np.testing.assert_allclose(Predictor.of(fuse_towers(model), config).logits(rows), exact, atol=1e-5)
+
+
+def one_request(config, count=200):
+    """Rows whose first five continuous and two binary columns are the viewer's."""
+    rows, _ = World(config, 0).rows(count, 0)
+    rows.continuous[:, :5] = rows.continuous[:1, :5]
+    rows.binary[:, :2] = rows.binary[:1, :2]
+    features = config.features
+    viewer = np.zeros(features.continuous + features.binary, np.bool_)
+    viewer[:5] = viewer[features.continuous : features.continuous + 2] = True
+    return rows, torch.from_numpy(viewer)
+
+
+def test_the_viewer_enters_once_and_the_answer_stays():
+    config = load_config("tiny")
+    rows, viewer = one_request(config)
+    model = HeavyRanker(config).eval()
+    with torch.no_grad():
+        norm = model.inputs.dense.layer_norm
+        norm.weight.uniform_(0.5, 2.0)
+        norm.bias.uniform_(-1.0, 1.0)
+        found, exact = ViewerOnce(model, viewer)(Inputs.of(rows)), model(Inputs.of(rows))
+    np.testing.assert_allclose(found.numpy(), exact.numpy(), atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    "override", ["model.kind=dcn_v2", "model.block.form=paper", "model.sharing=share_none"]
+)
+def test_other_networks_are_refused(override):
+    config = load_config("tiny", [override])
+    with pytest.raises(ValueError, match="viewer once"):
+        ViewerOnce(HeavyRanker(config), one_request(config)[1])
