@@ -27,10 +27,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from components.evaluation import auc
 from components.models.heavy_ranker.batch import Inputs
 from components.models.heavy_ranker.load import load_config
 from components.models.heavy_ranker.model import HeavyRanker, parameter_count, to_bfloat16
 from components.models.heavy_ranker.synthetic import World
+from components.models.heavy_ranker.viewer_once import ViewerOnce
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,7 +44,7 @@ PACKAGES = ("torch", "numpy", *OPTIONAL)
 class Probabilities(torch.nn.Module):
     """The network with its sigmoid."""
 
-    def __init__(self, model: HeavyRanker) -> None:
+    def __init__(self, model: torch.nn.Module) -> None:
         super().__init__()
         self.model = model
 
@@ -69,7 +71,12 @@ def measure_shape(shape: str, arguments: argparse.Namespace, peak: float) -> Ite
     torch.manual_seed(0)
     config = load_config(shape)
     model = HeavyRanker(config).eval()
-    inputs = Inputs.of(World(config, 0).rows(arguments.rows, 0)[0])
+    rows = World(config, 0).rows(arguments.rows, 0)[0]
+    # Half of the columns describe the viewer, and are equal in all rows of a request.
+    rows.continuous[:, : config.features.continuous // 2] = rows.continuous[
+        :1, : config.features.continuous // 2
+    ]
+    inputs = Inputs.of(rows)
     flops = 2.0 * products(model) * arguments.rows
     with torch.inference_mode():
         exact = Probabilities(model)(inputs).numpy()
@@ -82,6 +89,8 @@ def measure_shape(shape: str, arguments: argparse.Namespace, peak: float) -> Ite
             yield {"shape": shape, "runtime": name, "error": f"{type(error).__name__}: {str(error)[:120]}"}
             continue
         times = timed(run, arguments.seconds)
+        # Labels drawn from the exact probabilities: what a runtime's rounding costs in AUC.
+        drawn = np.random.default_rng(0).random(exact.shape) < exact
         yield {
             "shape": shape,
             "parameters": parameter_count(model),
@@ -93,6 +102,7 @@ def measure_shape(shape: str, arguments: argparse.Namespace, peak: float) -> Ite
             "tflops": round(flops / min(times) / 1e12, 3),
             "share_of_bf16_peak": round(flops / min(times) / peak, 3),
             "max_abs_dp": float(np.abs(found - exact).max()),
+            "auc_difference": round(auc(drawn.ravel(), found.ravel()) - auc(drawn.ravel(), exact.ravel()), 6),
         }
 
 
@@ -106,6 +116,9 @@ def runtimes(model: HeavyRanker, inputs: Inputs) -> Iterator[tuple[str, Callable
 
     rounded = to_bfloat16(copy.deepcopy(model))
     yield "torch eager fp32", eager(Probabilities(model))
+    viewer = torch.zeros(inputs.continuous.shape[1] + inputs.binary.shape[1], dtype=torch.bool)
+    viewer[: inputs.continuous.shape[1] // 2] = True
+    yield "torch eager fp32, viewer once", eager(Probabilities(ViewerOnce(model, viewer)))
     yield "torch eager bf16 weights", eager(Probabilities(rounded))
     torch._inductor.config.freezing = True
     yield "torch compiled fp32", eager(torch.compile(Probabilities(copy.deepcopy(model))))
@@ -202,7 +215,7 @@ def as_text(report: dict) -> str:
             if "error" in row
             else f"{head} best {row['ms_best']:9.2f} ms  median {row['ms_median']:9.2f} ms  "
             f"{row['tflops']:6.3f} TFLOP/s  {row['share_of_bf16_peak']:6.1%} of bf16 peak  "
-            f"max|dp| {row['max_abs_dp']:.4f}  first call {row['first_call_s']} s"
+            f"max|dp| {row['max_abs_dp']:.4f}  dAUC {row['auc_difference']:+.1e}  first call {row['first_call_s']} s"
         )
     return "\n".join(lines)
 
