@@ -39,6 +39,9 @@ class Post(Candidate):
     in_network_score = column(np.float32, default=np.nan, doc="score of the source in_network")
     co_engagement_score = column(np.float32, default=np.nan, doc="score of the source co_engagement")
     popular_score = column(np.float32, default=np.nan, doc="score of the source popular")
+    simclusters_score = column(np.float32, default=np.nan, doc="score of the source simclusters")
+    twhin_score = column(np.float32, default=np.nan, doc="score of the source twhin")
+    two_tower_score = column(np.float32, default=np.nan, doc="score of the source two_tower")
     score = column(np.float32, default=np.nan, doc="what the order is based on; NaN sorts last")
 
     social_proof = column(np.object_, default=None, doc="ids of up to a few engagers whom the viewer follows")

@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from products._cli.choices import Choices
 from products._cli.options import (
     DataOption,
+    EmbeddingsOption,
     ExplainOption,
     JsonOption,
     LimitOption,
     Options,
     ParamsOption,
     PlotsOption,
+    RankerOption,
     ResumeOption,
     SeedOption,
     StagesOption,
     UserOption,
     UsersOption,
+    WhatOption,
     WorldOption,
 )
 
@@ -46,6 +50,8 @@ def app_of(product: Callable[[], Application], summary: str) -> typer.Typer:
         world: WorldOption = "small",
         params: ParamsOption = None,
         stages: StagesOption = False,
+        ranker: RankerOption = "logistic",
+        embeddings: EmbeddingsOption = False,
     ) -> None:
         if context.invoked_subcommand is not None:
             return
@@ -61,11 +67,12 @@ def app_of(product: Callable[[], Application], summary: str) -> typer.Typer:
             world=world,
             params=params,
             stages=stages,
+            choices=Choices(ranker, embeddings, seed),
         )
         serve(product(), options)
 
     @app.command("evaluate", epilog=EPILOG)
-    def evaluate(
+    def evaluate(  # noqa: PLR0913, PLR0917 - an option each
         data: DataOption = None,
         users: UsersOption = 500,
         as_json: JsonOption = False,
@@ -74,6 +81,8 @@ def app_of(product: Callable[[], Application], summary: str) -> typer.Typer:
         params: ParamsOption = None,
         plots: PlotsOption = None,
         resume: ResumeOption = None,
+        ranker: RankerOption = "logistic",
+        embeddings: EmbeddingsOption = False,
     ) -> None:
         """Judge the flow on logged requests, beside popularity, recency, random, and each source alone."""
         from products._cli.evaluate import EvaluateOptions
@@ -88,7 +97,24 @@ def app_of(product: Callable[[], Application], summary: str) -> typer.Typer:
             params=params,
             plots=plots,
             resume=resume,
+            choices=Choices(ranker, embeddings, seed),
         )
         judge(product(), options)
+
+    @app.command("train", epilog=EPILOG)
+    def train(
+        data: DataOption = None,
+        what: WhatOption = "ranker",
+        as_json: JsonOption = False,
+        seed: SeedOption = 0,
+        world: WorldOption = "small",
+        params: ParamsOption = None,
+    ) -> None:
+        """Train what answers need, and keep it in the cache, where answers find it."""
+        from products._cli.train import TrainOptions
+        from products._cli.train import train as learn
+
+        options = TrainOptions(data=data, what=what, as_json=as_json, seed=seed, world=world, params=params)
+        learn(product(), options)
 
     return app

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -14,8 +14,6 @@ from rich.console import Console
 from rich.progress import Progress
 
 from components.datasets import SIZES, DataError, Dataset, Truth, load, load_world
-from components.datasets.files import cache_directory
-from components.models.logistic import LogisticModel
 from components.stores.from_dataset import stores_of
 from components.stores.stores import Stores
 
@@ -99,31 +97,6 @@ def default_user(stores: Stores) -> int:
     everybody = np.arange(len(stores.users))
     activity = stores.follows.degrees(everybody) * (1 + stores.engagements.degrees(everybody))
     return int(stores.users.ids[np.argmax(activity)])
-
-
-async def trained(
-    product: str,
-    version: Iterable[object],
-    stores: Stores,
-    train: Callable[[], Awaitable[LogisticModel]],
-) -> LogisticModel:
-    """The ranker of a product for these data; trained once, then read from the cache.
-
-    Args:
-        product: names the file.
-        version: everything besides the data that the ranker depends on: modules (their source counts) and values.
-        stores: the data.
-        train: makes the ranker.
-    """
-    path = cache_directory() / f"{product}-{fingerprint(version, stores)}.npz"
-    if path.exists():
-        try:
-            return LogisticModel.load(path)
-        except ValueError:
-            path.unlink()  # damaged; made anew
-    model = await train()
-    model.save(path)
-    return model
 
 
 def fingerprint(version: Iterable[object], stores: Stores) -> str:

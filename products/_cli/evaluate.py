@@ -11,8 +11,10 @@ import attrs
 from rich.table import Table
 
 from components.evaluation import Interval, Report, plot_segments
-from products._cli.data import Bars, fingerprint, open_data, report, require, trained
-from products._cli.serve import Application, console_of, resolved_params, values_of
+from products._cli.application import Application, Workshop, values_of
+from products._cli.choices import Choices
+from products._cli.data import Bars, fingerprint, open_data, report, require
+from products._cli.serve import console_of, resolved_params
 from products._offline.measure import DEPTH, MAIN, TOP, Settings, measured
 from products._offline.reliability import reliability
 
@@ -29,6 +31,7 @@ class EvaluateOptions:
     params: Path | None
     plots: Path | None
     resume: Path | None
+    choices: Choices
 
     def check(self) -> None:
         """Raise ValueError for the first option that makes no sense."""
@@ -49,26 +52,26 @@ def evaluate(application: Application, options: EvaluateOptions) -> None:
 
 async def _evaluate(application: Application, options: EvaluateOptions) -> None:
     options.check()
+    application.check(options.choices)
     bars, offline = Bars(), application.offline
     loaded = open_data(options.data, options.world, options.seed, bars)
     require(loaded.data, application.name, *application.needs)
     report(loaded.data, bars.console)
     params = resolved_params(application.settings, loaded.data.name, options.params)
     trial = offline.trial(loaded, options.users, options.seed)
-    depends_on = (*application.page.version, options.seed, values_of(params))
-    model = await trained(
-        application.name,
-        depends_on,
-        trial.past.stores,
-        lambda: application.train(trial.past.stores, params, options.seed, bars.track("training the ranker")),
-    )
-    identity = {"version": fingerprint(depends_on, loaded.stores), "users": options.users}
+    workshop = Workshop(trial.past, trial.now, params, options.choices, bars)
+    ours = await application.flow(workshop)
+    identity = {
+        "version": fingerprint(values_of(params), loaded.stores),
+        "users": options.users,
+        "parts": [part.path.name for part in workshop.made],
+    }
     settings = Settings(params, options.seed, identity, options.resume)
-    judged = await measured(offline, trial, offline.systems(trial, model), settings)
+    judged = await measured(offline, trial, offline.systems(trial, ours), settings)
     if options.plots is not None:
         options.plots.mkdir(parents=True, exist_ok=True)
         plot_segments(judged, MAIN, options.plots / "segments.png")
-        judged = judged.with_rows(await reliability(offline, trial, model, settings, options.plots))
+        judged = judged.with_rows(await reliability(offline, trial, ours, settings, options.plots))
     if options.as_json:
         print(judged.to_json())  # noqa: T201
     else:

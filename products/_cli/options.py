@@ -8,6 +8,8 @@ from typing import Annotated
 import attrs
 import typer
 
+from products._cli.choices import Choices
+
 TOP = "top"
 """As ``--explain``: the first result."""
 
@@ -41,6 +43,11 @@ ParamsOption = Annotated[
 StagesOption = Annotated[
     bool, typer.Option("--stages", help="Print the stages of the flow as a table, and exit.")
 ]
+RankerOption = Annotated[str, typer.Option("--ranker", help="logistic, or, for posts, heavy.")]
+EmbeddingsOption = Annotated[
+    bool, typer.Option("--embeddings", help="Add the sources that search trained embeddings.")
+]
+WhatOption = Annotated[str, typer.Option("--what", help="ranker, embeddings, heavy or all.")]
 UsersOption = Annotated[int, typer.Option("--users", help="How many viewers' requests to judge.")]
 PlotsOption = Annotated[
     Path | None,
@@ -65,6 +72,7 @@ class Options:
     world: str
     params: Path | None
     stages: bool
+    choices: Choices
 
     def check(self) -> None:
         """Raise ValueError for the first option that makes no sense, with what was expected and what came."""

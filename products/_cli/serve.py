@@ -5,66 +5,24 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import anyio
-import attrs
 from rich.console import Console
-from rich.table import Table
 
-from components.models.logistic import LogisticModel
-from components.stores.stores import Stores
 from components.stores.types import Viewer
-from mixer import DebugOptions, RecommendationFlow, RecommendationResult, Request
+from mixer import DebugOptions, RecommendationResult, Request
 from mixer.param_registry import ParamRegistry
 from mixer.params import Origin, Param, Params
 from mixer.product import Product
 from products._cli.answer import Row, as_json, show
-from products._cli.data import Bars, Loaded, Track, default_user, open_data, report, require, trained
+from products._cli.application import Application, Workshop
+from products._cli.data import Bars, Loaded, default_user, open_data, report, require
 from products._cli.options import TOP, Options
 from products._cli.stage_table import stage_table
-from products._offline.trial import Offline
-
-
-@attrs.frozen
-class Application:
-    """What the command line has to know about a product.
-
-    Args:
-        name: of the product and its flow.
-        needs: tables of which at least one must have rows.
-        settings: the module that declares parameters, with ``PRESETS`` by name of a data set.
-        train: ``(stores, params, seed, track)`` to a model.
-        flow: ``(stores, model)`` to the flow.
-        page: how an answer looks.
-        offline: how it is judged.
-    """
-
-    name: str
-    needs: tuple[str, ...]
-    settings: ModuleType
-    train: Callable[[Stores, Params, int, Track], Awaitable[LogisticModel]]
-    flow: Callable[[Stores, LogisticModel], RecommendationFlow[Viewer, Any]]
-    page: Page
-    offline: Offline
-
-
-@attrs.frozen
-class Page:
-    """How the answers of a product look.
-
-    Args:
-        rows: ``(loaded, result)`` to a JSON object a candidate.
-        table: ``(user, rows)`` to a table for people.
-        version: what the ranker depends on besides the data.
-    """
-
-    rows: Callable[[Loaded, RecommendationResult[Any]], list[Row]]
-    table: Callable[[int, Sequence[Row]], Table]
-    version: tuple[object, ...]
 
 
 def serve(application: Application, options: Options) -> None:
@@ -84,18 +42,14 @@ def console_of() -> Console:
 
 async def _serve(application: Application, options: Options) -> None:
     options.check()
+    application.check(options.choices)
     bars, console = Bars(), console_of()
     loaded = open_data(options.data, options.world, options.seed, bars)
     require(loaded.data, application.name, *application.needs)
     report(loaded.data, bars.console)
     params = resolved_params(application.settings, loaded.data.name, options.params)
     viewer = _viewer(application.name, options, loaded, params)
-
-    def train() -> Awaitable[LogisticModel]:
-        return application.train(loaded.stores, params, options.seed, bars.track("training the ranker"))
-
-    depends_on = (*application.page.version, options.seed, values_of(params))
-    flow = application.flow(loaded.stores, await trained(application.name, depends_on, loaded.stores, train))
+    flow = await application.flow(Workshop(loaded, loaded, params, options.choices, bars))
     if options.stages:
         print(stage_table(flow))  # noqa: T201 - for a file, so without wrapping
         return
@@ -147,8 +101,3 @@ def resolved_params(settings: ModuleType, data: str, file: Path | None = None) -
     presets: Mapping[Param[Any], object] = getattr(settings, "PRESETS", {}).get(data, {})
     free = {key: value for key, value in presets.items() if given[key.name].origin is Origin.DEFAULT}
     return resolver.resolve(forced=free) if free else resolver.resolve()
-
-
-def values_of(params: Params) -> list[tuple[str, object]]:
-    """All parameters by name, for what depends on them."""
-    return [(name, setting.value) for name, setting in params.explain().items()]

@@ -60,6 +60,7 @@ async def measured(
 
     The first system is ours: its paired differences to the others are rows named ``ours - other``.
     """
+    ours: Any = next(iter(systems.values()))
     answers = {name: await _answers(name, flow, trial.cases, settings) for name, flow in systems.items()}
     lists = {name: {one.user: one.ids for one in answer.served} for name, answer in answers.items()}
     relevant = {case.user_id: case.relevant for case in trial.cases}
@@ -68,7 +69,7 @@ async def measured(
     rows = [
         *_relevance(judged, bootstrap),
         *_segments(judged, trial, bootstrap),
-        *_retrieval({name: lists[name] for name in offline.sources if name in lists}, relevant, bootstrap),
+        *_retrieval({name: lists[name] for name in ours.sources.names}, relevant, bootstrap),
         *_health(offline, trial, lists, bootstrap),
         *_worth(offline, trial, lists, bootstrap),
         *(Row(name, "ms", Interval(float(np.median(answer.elapsed_ms)))) for name, answer in answers.items()),

@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.datasets import DataError, Truth
-from components.models.logistic import LogisticModel
-from components.rankers.training import UpToRanker
 from components.stores.stores import Stores
 from components.stores.types import Viewer
 from mixer import CandidateSource, Column, DebugOptions, RecommendationFlow, Request, Transform
@@ -50,18 +48,26 @@ class Trial:
     """A fair contest.
 
     Args:
-        past: what rankers may learn from.
-        stores: what requests are served from, each as of its moment.
+        past: what may be learned from.
+        now: what requests are served from, each as of its moment.
         cases: requests, at most one a user.
         protocol: how past and future were told apart, in words.
-        truth: of a synthetic world.
     """
 
     past: Loaded
-    stores: Stores
+    now: Loaded
     cases: tuple[Case, ...]
     protocol: str
-    truth: Truth | None = None
+
+    @property
+    def stores(self) -> Stores:
+        """What requests are served from."""
+        return self.now.stores
+
+    @property
+    def truth(self) -> Truth | None:
+        """Of a synthetic world."""
+        return self.now.truth
 
 
 @attrs.frozen
@@ -70,19 +76,17 @@ class Offline:
 
     Args:
         trial: ``(loaded, users, seed)`` to the contest.
-        systems: ``(trial, model)`` to flows by name, ours first.
-        sources: names of the systems that are a single source of ours.
-        examples: ``(stores)`` to our flow up to the ranker, the columns that it looks at, and the column of the id.
+        systems: ``(trial, ours)`` to flows by name: ours first, every source of it alone, baselines.
+        ranked: our flow up to the ranker and no further.
+        score: the column that the ranker writes.
         health: ``(trial, lists)`` to what is not about relevance: one value a user, or one for all.
         worth: ``(trial, lists)`` to the planted worth of what was shown, one value a user; None without a truth.
     """
 
     trial: Callable[[Loaded, int, int], Trial]
-    systems: Callable[[Trial, LogisticModel], Mapping[str, RecommendationFlow[Viewer, Any]]]
-    sources: tuple[str, ...]
-    examples: Callable[
-        [Stores], tuple[UpToRanker[Viewer, Any], tuple[Column[Any, Any], ...], Column[Any, Any]]
-    ]
+    systems: Callable[[Trial, Any], Mapping[str, RecommendationFlow[Viewer, Any]]]
+    ranked: Callable[[Any], RecommendationFlow[Viewer, Any]]
+    score: Column[Any, Any]
     health: Callable[[Trial, Lists], Mapping[str, NDArray[np.float64] | float]]
     worth: Callable[[Trial, Lists], NDArray[np.float64] | None]
 

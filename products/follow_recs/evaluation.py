@@ -10,18 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.evaluation import exposure_gini
-from components.models.logistic import LogisticModel
-from components.rankers.logistic import LogisticRanker
+from components.rankers.training import UpToRanker
 from components.sources.baselines import NewestAccounts, RandomAccounts
 from components.stores.from_dataset import stores_of
 from components.stores.stores import Stores
 from components.stores.types import Account, Viewer
-from mixer import CandidateSource, Column, RecommendationFlow
+from mixer import CandidateSource, RecommendationFlow
 from mixer.rankers import KeepOrder
 from products._cli.data import Loaded
 from products._offline.trial import DEPTH, Case, InOrder, Lists, Offline, Trial, drawn
 from products.follow_recs.flow import FollowRecs
-from products.follow_recs.training import INPUTS, Collector, past_of
+from products.follow_recs.training import past_of
 
 
 class OneSource(InOrder, FollowRecs):
@@ -61,13 +60,12 @@ def trial(loaded: Loaded, users: int, seed: int) -> Trial:
     how = "whom they followed in the last tenth" if dated else "a hidden tenth of undated follows"
     protocol = f"{len(cases)} viewers, {how}"
     past = attrs.evolve(past, stores=past.stores if dated else then.stores)
-    return Trial(past, then.stores, cases, protocol, loaded.truth)
+    return Trial(past, Loaded(data, then.stores, loaded.truth), cases, protocol)
 
 
-def systems(trial: Trial, model: LogisticModel) -> Mapping[str, RecommendationFlow[Viewer, Any]]:
+def systems(trial: Trial, ours: FollowRecs) -> Mapping[str, RecommendationFlow[Viewer, Any]]:
     """Our flow, each of its sources alone, and what it has to beat."""
     stores = trial.stores
-    ours = FollowRecs(stores, LogisticRanker(model, INPUTS, Account.score))
     alone = {source.name: OneSource(stores, source) for source in ours.sources.all()}
     baselines: dict[str, CandidateSource[Viewer, Account]] = {
         "newest": NewestAccounts(stores, DEPTH * 2),
@@ -95,11 +93,12 @@ def worth(trial: Trial, lists: Lists) -> None:
     """No world plants whom a user would like to follow."""
 
 
-def examples(stores: Stores) -> tuple[Collector, tuple[Column[Any, Any], ...], Column[Any, Any]]:
-    """The flow up to the ranker, what that looks at, and the id."""
-    return Collector(stores, KeepOrder()), INPUTS, Account.id
+class Ranked(UpToRanker[Viewer, Account], FollowRecs):
+    """The flow with its ranker, and nothing after it."""
+
+    def __init__(self, ours: FollowRecs) -> None:
+        super().__init__(ours.stores, KeepOrder())
+        self.sources, self.ranker = ours.sources, ours.ranker
 
 
-OFFLINE = Offline(
-    trial, systems, ("friends_of_friends", "mutual_interest", "popular"), examples, health, worth
-)
+OFFLINE = Offline(trial, systems, Ranked, Account.score, health, worth)

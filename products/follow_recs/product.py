@@ -1,6 +1,8 @@
-"""Follow recommendations, as the command line sees it."""
+"""Follow recommendations, as the command line sees them: how their parts are made, and how they look."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import components.hydrators.accounts
 import components.rankers.logistic
@@ -10,44 +12,44 @@ import products.follow_recs.flow
 import products.follow_recs.training
 from components.models.logistic import LogisticModel
 from components.rankers.logistic import LogisticRanker
-from components.stores.stores import Stores
 from components.stores.types import Account
-from mixer.params import Params
-from products._cli.data import Track
-from products._cli.serve import Application, Page
+from products._cli.application import Application, Page, Workshop
 from products.follow_recs import answer, params
 from products.follow_recs.evaluation import OFFLINE
 from products.follow_recs.flow import FollowRecs
-from products.follow_recs.training import INPUTS, Training
+from products.follow_recs.training import INPUTS, Training, train
+
+VERSION = (
+    components.sources.accounts,
+    components.hydrators.accounts,
+    components.rankers.logistic,
+    components.rankers.training,
+    products.follow_recs.flow,
+    products.follow_recs.training,
+)
+"""Modules that decide what the ranker learns from."""
 
 
-async def train(stores: Stores, settings: Params, seed: int, track: Track) -> LogisticModel:
-    """A ranker for these data."""
-    return await products.follow_recs.training.train(stores, settings, Training(seed=seed), track)
+async def flow(workshop: Workshop) -> FollowRecs:
+    """The flow with everything that was chosen; parts are trained where they are missing."""
 
+    async def make(path: Path) -> LogisticModel:
+        training = Training(seed=workshop.choices.seed)
+        bar = workshop.bars.track("training the ranker")
+        model = await train(workshop.past.stores, workshop.params, training, bar)
+        model.save(path)
+        return model
 
-def flow(stores: Stores, model: LogisticModel) -> FollowRecs:
-    """The flow with a trained ranker."""
-    return FollowRecs(stores, LogisticRanker(model, INPUTS, Account.score))
+    model = await workshop.part("follow_recs-logistic", VERSION, LogisticModel.load, make)
+    return FollowRecs(workshop.now.stores, LogisticRanker(model, INPUTS, Account.score))
 
 
 FOLLOW_RECS = Application(
     name="follow_recs",
     needs=("follows", "interactions"),
     settings=params,
-    train=train,
+    rankers=("logistic",),
     flow=flow,
-    page=Page(
-        answer.rows,
-        answer.table,
-        version=(
-            components.sources.accounts,
-            components.hydrators.accounts,
-            components.rankers.logistic,
-            components.rankers.training,
-            products.follow_recs.flow,
-            products.follow_recs.training,
-        ),
-    ),
+    page=Page(answer.rows, answer.table),
     offline=OFFLINE,
 )

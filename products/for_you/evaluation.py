@@ -10,19 +10,17 @@ from numpy.typing import NDArray
 
 from components.datasets import Action, split_by_time
 from components.evaluation import exposure_gini, slate_entropy
-from components.models.logistic import LogisticModel
-from components.rankers.logistic import LogisticRanker
+from components.rankers.training import UpToRanker
 from components.sources.baselines import BestPosts, NewestPosts, RandomPosts
 from components.stores.from_dataset import stores_of
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer
-from mixer import CandidateSource, Column, RecommendationFlow
+from mixer import CandidateSource, RecommendationFlow
 from mixer.rankers import KeepOrder
 from products._cli.data import Loaded
 from products._offline.trial import DEPTH, Case, InOrder, Lists, Offline, Trial, drawn
 from products.for_you import params
 from products.for_you.flow import ForYou
-from products.for_you.training import INPUTS, Collector
 
 HOUR_MS = 3_600_000
 HORIZON_MS = 24 * HOUR_MS
@@ -53,7 +51,8 @@ def trial(loaded: Loaded, users: int, seed: int) -> Trial:
         f"{len(cases)} viewers, each at a moment of the last tenth of the engagements; rankers know the rest"
     )
     past = split.test.known
-    return Trial(Loaded(past, stores_of(past)), stores, cases, protocol, loaded.truth)
+    now = Loaded(data, stores, loaded.truth)
+    return Trial(Loaded(past, stores_of(past)), now, cases, protocol)
 
 
 def _cases(stores: Stores, begin_ms: int, users: int, rng: np.random.Generator) -> Iterator[Case]:
@@ -71,10 +70,9 @@ def _cases(stores: Stores, begin_ms: int, users: int, rng: np.random.Generator) 
         yield Case(int(stores.users.ids[row]), now_ms, tuple(relevant.tolist()), known)
 
 
-def systems(trial: Trial, model: LogisticModel) -> Mapping[str, RecommendationFlow[Viewer, Any]]:
+def systems(trial: Trial, ours: ForYou) -> Mapping[str, RecommendationFlow[Viewer, Any]]:
     """Our flow, each of its sources alone, and what it has to beat."""
     stores, age = trial.stores, params.MAX_AGE_H
-    ours = ForYou(stores, LogisticRanker(model, INPUTS, Post.score))
     alone = {source.name: OneSource(stores, source) for source in ours.sources.all()}
     baselines: dict[str, CandidateSource[Viewer, Post]] = {
         "newest": NewestPosts(stores, DEPTH * 2, age),
@@ -136,9 +134,12 @@ def _by_owner(owners: NDArray[np.int64], values: NDArray[Any]) -> NDArray[np.flo
     return np.bincount(owner, weights=values) / counts
 
 
-def examples(stores: Stores) -> tuple[Collector, tuple[Column[Any, Any], ...], Column[Any, Any]]:
-    """The flow up to the ranker, what that looks at, and the id."""
-    return Collector(stores, KeepOrder()), INPUTS, Post.id
+class Ranked(UpToRanker[Viewer, Post], ForYou):
+    """The flow with its ranker, and nothing after it."""
+
+    def __init__(self, ours: ForYou) -> None:
+        super().__init__(ours.stores, KeepOrder())
+        self.sources, self.ranker = ours.sources, ours.ranker
 
 
-OFFLINE = Offline(trial, systems, ("in_network", "co_engagement", "popular"), examples, health, worth)
+OFFLINE = Offline(trial, systems, Ranked, Post.score, health, worth)

@@ -42,11 +42,15 @@ from mixer import (
 )
 from mixer.quality_factor import LinearLatencyQualityFactor, QualityFactor, QualityFactorBounds
 from products.for_you import params
+from products.for_you.embeddings import NO_EMBEDDINGS, Embeddings
 
 SOURCE_SCORES = {
     "in_network": Post.in_network_score,
     "co_engagement": Post.co_engagement_score,
     "popular": Post.popular_score,
+    "simclusters": Post.simclusters_score,
+    "twhin": Post.twhin_score,
+    "two_tower": Post.two_tower_score,
 }
 SERVED_FOR_S, SERVED_AT_MOST = 600.0, 100
 """Source: home-mixer's served history: ten minutes, 100 ids."""
@@ -60,6 +64,7 @@ class ForYou(RecommendationFlow[Viewer, Post]):
         ranker: orders posts whose features are there.
         impressions: what was shown; the flow reads and writes it.
         controls: what viewers asked for; without a store, what the request says.
+        embeddings: learned spaces to search, over the same stores.
     """
 
     label = "for_you"
@@ -70,6 +75,7 @@ class ForYou(RecommendationFlow[Viewer, Post]):
         ranker: Ranker[Viewer, Post],
         impressions: ImpressionStore | None = None,
         controls: ControlStore | None = None,
+        embeddings: Embeddings = NO_EMBEDDINGS,
     ) -> None:
         self.stores = stores
         self.impressions = impressions or ImpressionStore()
@@ -81,6 +87,7 @@ class ForYou(RecommendationFlow[Viewer, Post]):
                 InNetwork(stores, params.IN_NETWORK_CAP, params.MAX_AGE_H).fail_open(),
                 CoEngagement(stores, params.CO_ENGAGEMENT_CAP, params.MAX_AGE_H).fail_open(),
                 PopularPosts(stores, params.POPULAR_CAP, params.MAX_AGE_H, params.WINDOW_H).fail_open(),
+                *(source.fail_open() for source in embeddings.sources()),
             ]
         )
         chosen = (

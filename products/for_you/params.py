@@ -20,6 +20,9 @@ CO_ENGAGEMENT_CAP = param(
     "for_you.co_engagement.cap", 300, minimum=0, maximum=5_000, doc="Posts by co-engagement."
 )
 POPULAR_CAP = param("for_you.popular.cap", 200, minimum=0, maximum=5_000, doc="Popular posts.")
+SIMCLUSTERS_CAP = param("for_you.simclusters.cap", 300, minimum=0, maximum=5_000, doc="Posts by communities.")
+TWHIN_CAP = param("for_you.twhin.cap", 300, minimum=0, maximum=5_000, doc="Posts by translation embeddings.")
+TWO_TOWER_CAP = param("for_you.two_tower.cap", 300, minimum=0, maximum=5_000, doc="Posts by two towers.")
 RANK_CAP = param("for_you.ranker.cap", 500, minimum=1, maximum=5_000, doc="Posts ranked at full quality.")
 DECAY = param(
     "for_you.diversity.decay", 0.5, minimum=0.0, maximum=1.0, doc="What each further post of an author keeps."

@@ -1,53 +1,101 @@
-"""For You, as the command line sees it."""
+"""For You, as the command line sees it: how its parts are made, and how it looks."""
 
 from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+import numpy as np
 
 import components.hydrators.posts
 import components.rankers.logistic
 import components.rankers.training
+import components.sources.nearest
 import components.sources.posts
 import products.for_you.flow
 import products.for_you.training
 from components.models.logistic import LogisticModel
+from components.rankers.heavy import UnderLoad
 from components.rankers.logistic import LogisticRanker
-from components.stores.stores import Stores
-from components.stores.types import Post
-from mixer.params import Params
-from products._cli.data import Track
-from products._cli.serve import Application, Page
+from components.stores.from_dataset import stores_of
+from components.stores.types import Post, Viewer
+from mixer import Ranker
+from products._cli.application import Application, Page, Workshop
+from products._cli.data import Loaded
 from products.for_you import answer, params
+from products.for_you.embeddings import NO_EMBEDDINGS, learned
 from products.for_you.evaluation import OFFLINE
 from products.for_you.flow import ForYou
-from products.for_you.training import INPUTS, Training
+from products.for_you.training import INPUTS, Training, train
+
+VERSION = (
+    components.sources.posts,
+    components.sources.nearest,
+    components.hydrators.posts,
+    components.rankers.logistic,
+    components.rankers.training,
+    products.for_you.flow,
+    products.for_you.training,
+)
+"""Modules that decide what the ranker learns from."""
 
 
-async def train(stores: Stores, settings: Params, seed: int, track: Track) -> LogisticModel:
-    """A ranker for these data."""
-    return await products.for_you.training.train(stores, settings, Training(seed=seed), track)
+EMBEDDED, LAST = 0.7, 0.98
+"""Shares of all engagements: embeddings that a ranker learns with come from the first, the ranker from the rest."""
 
 
-def flow(stores: Stores, model: LogisticModel) -> ForYou:
-    """The flow with a trained ranker."""
-    return ForYou(stores, LogisticRanker(model, INPUTS, Post.score))
+async def flow(workshop: Workshop) -> ForYou:
+    """The flow with everything that was chosen; parts are trained where they are missing."""
+    embeddings = await learned(workshop) if workshop.choices.embeddings else NO_EMBEDDINGS
+    light = LogisticRanker(await _logistic(workshop), INPUTS, Post.score)
+    ranker = await _heavy(workshop, light) if workshop.choices.ranker == "heavy" else light
+    return ForYou(workshop.now.stores, ranker, embeddings=embeddings.over(workshop.now.stores))
+
+
+async def _logistic(workshop: Workshop) -> LogisticModel:
+    """The ranker; where it looks at embeddings, at such as knew nothing of the requests that it learns from."""
+    past, training, embeddings = workshop.past.stores, Training(seed=workshop.choices.seed), NO_EMBEDDINGS
+    if workshop.choices.embeddings:
+        training = attrs.evolve(training, warm_up=EMBEDDED, cut_off=LAST)
+        known_ms = int(np.quantile(past.engagements.time_ms, EMBEDDED))
+        earlier = workshop.past.data.as_of(known_ms)
+        embeddings = await learned(attrs.evolve(workshop, past=Loaded(earlier, stores_of(earlier))))
+
+    async def make(path: Path) -> LogisticModel:
+        bar = workshop.bars.track("training the ranker")
+        model = await train(past, workshop.params, training, bar, embeddings.over(past))
+        model.save(path)
+        return model
+
+    version = (*VERSION, *embeddings.names, training)
+    return await workshop.part("for_you-logistic", version, LogisticModel.load, make)
+
+
+async def _heavy(workshop: Workshop, light: LogisticRanker) -> Ranker[Viewer, Post]:
+    from products.for_you import heavy
+
+    past, now = workshop.past, workshop.now
+
+    async def make(path: Path) -> Path:
+        bar = workshop.bars.track("training the heavy ranker")
+        return await heavy.train_heavy(
+            past.stores, past.data, workshop.params, workshop.choices.seed, bar, path
+        )
+
+    def load(path: Path) -> Path:
+        return path
+
+    folder = await workshop.part("for_you-heavy", (heavy,), load, make)
+    features = heavy.features_of(now.stores, now.data)
+    return UnderLoad(heavy.heavy_ranker(features, folder), light)
 
 
 FOR_YOU = Application(
     name="for_you",
     needs=("engagements",),
     settings=params,
-    train=train,
+    rankers=("logistic", "heavy"),
     flow=flow,
-    page=Page(
-        answer.rows,
-        answer.table,
-        version=(
-            components.sources.posts,
-            components.hydrators.posts,
-            components.rankers.logistic,
-            components.rankers.training,
-            products.for_you.flow,
-            products.for_you.training,
-        ),
-    ),
+    page=Page(answer.rows, answer.table),
     offline=OFFLINE,
 )

@@ -15,6 +15,7 @@ from components.stores.types import Post, Viewer
 from mixer import Request
 from mixer.params import Params
 from mixer.rankers import KeepOrder
+from products.for_you.embeddings import NO_EMBEDDINGS, Embeddings
 from products.for_you.flow import ForYou
 from products.for_you.params import MAX_AGE_H
 
@@ -34,6 +35,9 @@ INPUTS = (
     Post.in_network_score,
     Post.co_engagement_score,
     Post.popular_score,
+    Post.simclusters_score,
+    Post.twhin_score,
+    Post.two_tower_score,
 )
 """What the ranker looks at."""
 
@@ -66,6 +70,7 @@ async def train(
     params: Params,
     training: Training = Training(),
     track: Callable[[Iterable[int]], Iterable[int]] = iter,
+    embeddings: Embeddings = NO_EMBEDDINGS,
 ) -> LogisticModel:
     """Learn the probability that a viewer engages with a post within half the age limit.
 
@@ -74,6 +79,7 @@ async def train(
         params: caps and limits of the flow.
         training: how much, and the seed.
         track: shows progress over an iterable.
+        embeddings: learned spaces that the flow searches.
 
     Raises:
         ValueError: too little happened to learn from.
@@ -81,7 +87,7 @@ async def train(
     rng = np.random.default_rng([training.seed, 1])
     moments, until_ms = moments_of(stores, training, rng)
     past = past_requests(stores, params, track(moments.tolist()), until_ms)
-    flow = Collector(stores, KeepOrder())
+    flow = Collector(stores, KeepOrder(), embeddings=embeddings.over(stores))
     return fit(await examples_of(flow, past, Post.row, INPUTS, training.negatives, rng), INPUTS)
 
 

@@ -227,7 +227,7 @@ def test_the_stage_table_names_every_source(for_you):
         "in_network",
         "co_engagement",
         "popular",
-        "not_own_post",
+        "not_own",
         "logistic_ranker",
         "record_impressions",
     ):

@@ -12,9 +12,11 @@ import pytest
 from components.datasets import Truth, assert_no_leak
 from components.evaluation import auc
 from components.models.logistic import LogisticRegression
-from components.rankers.logistic import feature_matrix
+from components.rankers.logistic import LogisticRanker, feature_matrix
 from components.stores.from_dataset import stores_of
+from components.stores.types import Post
 from mixer.params import Params
+from mixer.rankers import KeepOrder
 from products._cli.data import Loaded
 from products._cli.main import run
 from products._offline.measure import MAIN, Settings, measured
@@ -22,7 +24,9 @@ from products._offline.trial import viewer_of
 from products.follow_recs import evaluation as accounts
 from products.follow_recs.cli import app as follow_recs_app
 from products.for_you import evaluation as timeline
+from products.for_you import training
 from products.for_you.cli import app as for_you_app
+from products.for_you.flow import ForYou
 
 APPS = {"for_you": for_you_app, "follow_recs": follow_recs_app}
 NO_PARAMS = Params.of({})
@@ -40,7 +44,12 @@ def contest(loaded):
 
 @pytest.fixture(scope="module")
 def flows(contest, timeline_model):
-    return timeline.systems(contest, timeline_model)
+    return systems_over(contest, timeline_model)
+
+
+def systems_over(contest, model):
+    ours = ForYou(contest.stores, LogisticRanker(model, training.INPUTS, Post.score))
+    return timeline.systems(contest, ours)
 
 
 def slate(flow, case):
@@ -77,8 +86,8 @@ def test_an_answer_is_the_same_without_the_future(contest, flows, timeline_model
     answered = 0
     for case in contest.cases[:5]:
         past = loaded.data.as_of(case.now_ms)
-        then = attrs.evolve(contest, stores=stores_of(past))
-        without = timeline.systems(then, timeline_model)[system]
+        then = attrs.evolve(contest, now=Loaded(past, stores_of(past), loaded.truth))
+        without = systems_over(then, timeline_model)[system]
         assert slate(without, case) == slate(flows[system], case)
         answered += len(slate(without, case))
     assert answered
@@ -98,20 +107,23 @@ def test_nothing_is_liked_more_than_the_ceiling_and_the_truth_is_asked(report, c
 
 def test_the_union_of_the_sources_finds_at_least_what_each_finds(report):
     union = report.find("all sources", "recall@200").interval.estimate
-    alone = [report.find(name, "recall@200").interval.estimate for name in timeline.OFFLINE.sources]
-    unique = [report.find(name, "unique@200").interval.estimate for name in timeline.OFFLINE.sources]
+    sources = ("in_network", "co_engagement", "popular")
+    alone, unique = (
+        [report.find(name, metric).interval.estimate for name in sources]
+        for metric in ("recall@200", "unique@200")
+    )
     assert max(alone) <= union <= sum(alone)
     assert sum(unique) <= union
 
 
 def test_shuffled_labels_cannot_be_learned(contest):
     async def collect():
-        flow, inputs, key = timeline.examples(contest.stores)
+        flow, inputs = training.Collector(contest.stores, KeepOrder()), training.INPUTS[:13]
         features, labels = [], []
         for case in contest.cases:
             found = (await flow.process(viewer_of(case, NO_PARAMS, 0, None))).candidates
             features.append(feature_matrix(found, inputs))
-            labels.append(np.isin(found[key], case.relevant))
+            labels.append(np.isin(found.ids, case.relevant))
         return np.concatenate(features), np.concatenate(labels)
 
     features, labels = anyio.run(collect)
