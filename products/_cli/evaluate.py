@@ -15,7 +15,7 @@ from products._cli.application import Application, Workshop, values_of
 from products._cli.choices import Choices
 from products._cli.data import Bars, fingerprint, open_data, report, require
 from products._cli.serve import console_of, resolved_params
-from products._offline.measure import DEPTH, MAIN, TOP, Settings, measured
+from products._offline.measure import DEPTH, MAIN, PLANTED, TOP, Settings, measured
 from products._offline.reliability import reliability
 
 
@@ -78,7 +78,7 @@ async def _evaluate(application: Application, options: EvaluateOptions) -> None:
         _show(application.name, loaded.data.name, judged)
 
 
-QUALITY = (MAIN, f"recall@{TOP}", f"hit_rate@{TOP}", "planted")
+QUALITY = (MAIN, f"recall@{TOP}", f"hit_rate@{TOP}", PLANTED)
 REST = (f"recall@{DEPTH}", f"unique@{DEPTH}", "in_network", "age_h", "author_gini", "coverage", "empty", "ms")
 """Columns of the tables; the JSON has every metric and segment."""
 
@@ -90,7 +90,7 @@ def _show(product: str, data: str, judged: Report) -> None:
     title = f"{product} on {data}: {judged.settings['protocol']}"
     console.print(_table(judged, title, plain, QUALITY, limits=True))
     console.print(_table(judged, "what is found, and what is shown", plain, REST, limits=False))
-    console.print(_table(judged, "differences, paired by viewer", differences, (MAIN,), limits=True))
+    console.print(_table(judged, "differences, paired by viewer", differences, (MAIN, PLANTED), limits=True))
 
 
 def _table(

@@ -34,6 +34,8 @@ TOP = 10
 NEW_USER = 5
 """Viewers with at most so many actions before the request are new."""
 MAIN = f"ndcg@{TOP}"
+PLANTED = "planted"
+"""What was shown, judged by the truth of a world."""
 
 
 @attrs.frozen
@@ -142,10 +144,13 @@ def _health(
 
 
 def _worth(offline: Offline, trial: Trial, lists: Mapping[str, Lists], bootstrap: Bootstrap) -> Iterator[Row]:
-    for name, shown in lists.items():
-        values = offline.worth(trial, _tops(shown))
-        if values is not None:
-            yield Row(name, "planted", bootstrap.mean(values))
+    values = {name: offline.worth(trial, _tops(shown)) for name, shown in lists.items()}
+    known = {name: worth for name, worth in values.items() if worth is not None}
+    for name, worth in known.items():
+        yield Row(name, PLANTED, bootstrap.mean(worth))
+    ours, *others = known or ("",)
+    for other in others:
+        yield Row(f"{ours} - {other}", PLANTED, bootstrap.difference(known[ours], known[other]))
 
 
 def _tops(shown: Lists) -> Lists:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from components.datasets import Action, split_by_time
 from components.evaluation import exposure_gini, slate_entropy
+from components.rankers.heavy import UnderLoad
 from components.rankers.training import UpToRanker
 from components.sources.baselines import BestPosts, NewestPosts, RandomPosts
 from components.stores.from_dataset import stores_of
@@ -73,7 +74,7 @@ def _cases(stores: Stores, begin_ms: int, users: int, rng: np.random.Generator) 
 def systems(trial: Trial, ours: ForYou) -> Mapping[str, RecommendationFlow[Viewer, Any]]:
     """Our flow, each of its sources alone, and what it has to beat."""
     stores, age = trial.stores, params.MAX_AGE_H
-    alone = {source.name: OneSource(stores, source) for source in ours.sources.all()}
+    alone: dict[str, ForYou] = {source.name: OneSource(stores, source) for source in ours.sources.all()}
     baselines: dict[str, CandidateSource[Viewer, Post]] = {
         "newest": NewestPosts(stores, DEPTH * 2, age),
         "random": RandomPosts(stores, DEPTH * 2, age),

@@ -81,6 +81,8 @@ class ForYou(RecommendationFlow[Viewer, Post]):
         self.impressions = impressions or ImpressionStore()
         self.served = ImpressionStore(ttl_s=SERVED_FOR_S, per_viewer=SERVED_AT_MOST)
         self.controls = controls
+        self.embeddings = embeddings
+        self.main_ranker = ranker
         self.visibility = Visibility(stores)
         self.sources = SourceRegistry(
             [
