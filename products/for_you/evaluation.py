@@ -84,6 +84,9 @@ def systems(trial: Trial, ours: ForYou) -> Mapping[str, RecommendationFlow[Viewe
         baselines["ceiling"] = BestPosts(
             stores, lambda viewers, posts: truth.probability(viewers, posts, Action.FAV), DEPTH * 2, age
         )
+    # Beside the heavy ranker, the light one that stands in for it under load.
+    if isinstance(ours.main_ranker, UnderLoad):
+        alone["light_ranker"] = ForYou(stores, ours.main_ranker.light, embeddings=ours.embeddings)
     return {
         "for_you": ours,
         **alone,
