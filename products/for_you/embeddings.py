@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import numpy as np
 
 from components.sources.nearest import Encoder, NearestPosts, SimClustersPosts
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer
 from mixer import CandidateSource
+from mixer.params import Params
 from products.for_you import params
 
 if TYPE_CHECKING:
@@ -29,12 +31,14 @@ class Embeddings:
         simclusters: communities.
         twhin: users and posts in one space.
         two_tower: users by history, posts by content.
+        half_life_h: after which an engagement counts half for where a new post is.
         stores: where posts and engagements are looked up; none, and there is nothing to search.
     """
 
     simclusters: SimClusters | None = None
     twhin: TwhinEmbeddings | None = None
     two_tower: TwoTowerModel | None = None
+    half_life_h: float = 8.0
     stores: Stores | None = None
 
     @property
@@ -55,7 +59,7 @@ class Embeddings:
 
         made: list[Any] = []
         if self.stores is not None and self.twhin is not None:
-            made.append(TwhinEncoder.of(self.stores, self.twhin))
+            made.append(TwhinEncoder.of(self.stores, self.twhin, half_life_h=self.half_life_h))
         if self.stores is not None and self.two_tower is not None:
             made.append(TwoTowerEncoder.of(self.stores, self.two_tower))
         return tuple(made)
@@ -83,7 +87,20 @@ NO_EMBEDDINGS = Embeddings()
 
 async def learned(workshop: Workshop) -> Embeddings:
     """Everything that can be learned from the past of a workshop, read from the cache or trained."""
-    return Embeddings(await _simclusters(workshop), await _twhin(workshop), await _two_tower(workshop))
+    return Embeddings(
+        await _simclusters(workshop),
+        await _twhin(workshop),
+        await _two_tower(workshop),
+        half_life_h(workshop.params),
+    )
+
+
+def half_life_h(settings: Params) -> float:
+    """Hours after which an engagement counts half: a sixth of how old a post may be.
+
+    Source: SimClusters, 8 hours, where posts live for 48.
+    """
+    return settings[params.MAX_AGE_H] / 6.0
 
 
 async def _simclusters(workshop: Workshop) -> SimClusters:
@@ -95,13 +112,25 @@ async def _simclusters(workshop: Workshop) -> SimClusters:
 
     past = workshop.past.stores
 
+    max_age_h = workshop.params[params.MAX_AGE_H]
+    followers = past.follows.edges / max(len(past.users), 1)
+    config = load_config(
+        "small",
+        [
+            f"posts.half_life_h={half_life_h(workshop.params)}",
+            "posts.author=1.0",
+            f"posts.max_engagement_age_h={1.5 * max_age_h}",  # three days, where posts live for two
+            f"similarity.min_followers={int(np.clip(followers / 2, 5, 20))}",
+        ],
+    )
+
     async def make(path: Path) -> SimClusters:
         with workshop.bars.step("learning communities"):
-            model = train(Signals.of(past), load_config("small"), seed=workshop.choices.seed)
+            model = train(Signals.of(past), config, seed=workshop.choices.seed)
         model.save(path)
         return model
 
-    return await workshop.part("simclusters", (simclusters,), SimClusters.load, make)
+    return await workshop.part("simclusters", (simclusters, config), SimClusters.load, make)
 
 
 async def _twhin(workshop: Workshop) -> TwhinEmbeddings:

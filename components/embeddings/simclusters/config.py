@@ -105,6 +105,8 @@ class PostConfig:
         score: which score of InterestedIn an engagement adds, normalised by cluster.
         gate: the score that decides whether a cluster of the engager counts, from ``min_gate`` on.
         half_life_h: of an engagement.
+        author: how much the author counts as the first to engage, when looked up; 0 as published, where a post that
+            nobody engaged with cannot be found.
         max_engagement_age_h: later engagements with a post are ignored.
         clusters: most clusters a post, of values from ``min_value`` on.
         posts: most posts a cluster in the index, of values from ``min_indexed`` on.
@@ -118,6 +120,7 @@ class PostConfig:
     )
     min_gate: float = attrs.field(default=0.3, validator=ge(0.0))
     half_life_h: float = attrs.field(default=8.0, validator=gt(0.0))
+    author: float = attrs.field(default=0.0, validator=ge(0.0))
     max_engagement_age_h: float = attrs.field(default=72.0, validator=gt(0.0))
     clusters: int = attrs.field(default=50, validator=[instance_of(int), ge(1)])
     min_value: float = attrs.field(default=0.02, validator=ge(0.0))

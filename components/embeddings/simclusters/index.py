@@ -15,7 +15,7 @@ from scipy import sparse
 
 from components.embeddings.simclusters.config import HOUR_MS, PostConfig
 from components.embeddings.simclusters.model import SimClusters, take_rows
-from components.embeddings.simclusters.posts import post_vectors, truncated
+from components.embeddings.simclusters.posts import author_vectors, post_vectors, truncated
 from components.embeddings.simclusters.similarity import row_norms
 from components.graph.edges import rank_within, row_of_entries, top_per_row
 from components.stores.graph import flattened
@@ -84,6 +84,8 @@ class PostClusters:
         since_ms = 0 if max_age_ms is None else max(at_ms - max_age_ms, 0)
         weights = take_users(stores, model)
         sums = post_vectors(stores, weights, config, at_ms, since_ms=since_ms)
+        if config.author:
+            sums = sums + author_vectors(stores, weights, config, at_ms, since_ms=since_ms)
         return cls.build(sums, stores.posts.created_ms, config, at_ms)
 
     @classmethod

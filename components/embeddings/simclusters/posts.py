@@ -48,6 +48,19 @@ def post_vectors(
     return sparse.csr_array(engaged @ weights)
 
 
+def author_vectors(
+    stores: Stores, weights: sparse.csr_array, config: PostConfig, at_ms: int, *, since_ms: int = 0
+) -> sparse.csr_array:
+    """``(posts, clusters)`` what authors add to their posts, as if they had engaged with them when they posted."""
+    created = stores.posts.created_ms
+    posts = np.flatnonzero((created >= since_ms) & (created < at_ms))
+    decay = config.author * 0.5 ** ((at_ms - created[posts]) / (config.half_life_h * HOUR_MS))
+    shape = (len(stores.posts), len(stores.users))
+    return sparse.csr_array(
+        sparse.csr_array((decay, (posts, stores.posts.author[posts])), shape=shape) @ weights
+    )
+
+
 def counted(
     stores: Stores,
     users: NDArray[np.integer],
