@@ -167,6 +167,16 @@ class NotFatigued(CandidatePredicate[Viewer, Post]):
 
 
 @attrs.frozen
+class NewerThanPage(CandidatePredicate[Viewer, Post]):
+    """Keeps what was posted since the page whose top cursor the viewer follows."""
+
+    reason: ClassVar[str] = "not_newer"
+
+    def check(self, viewer: Viewer, posts: Candidates[Post]) -> Verdicts:
+        return Verdicts.keep_where(posts[Post.created_ms] >= viewer.paging.newer_than_ms, self.reason)
+
+
+@attrs.frozen
 class WantedMedia(CandidatePredicate[Viewer, Post]):
     """Drops videos for viewers who want none."""
 

@@ -140,6 +140,19 @@ class Controls:
 
 
 @attrs.frozen
+class Paging:
+    """Which page is wanted.
+
+    Args:
+        shown: ids on the pages before.
+        newer_than_ms: only what was posted from then on; 0 for any time.
+    """
+
+    shown: tuple[int, ...] = ()
+    newer_than_ms: int = 0
+
+
+@attrs.frozen
 class Viewer(Target):
     """Who a timeline or a list of accounts is for.
 
@@ -149,6 +162,7 @@ class Viewer(Target):
         known: what is known about the viewer, filled in by the flow.
         settings: what the viewer has told about themselves.
         controls: what the viewer asks of the timeline.
+        paging: which page is wanted, as the request's cursor said; filled in by the flow.
     """
 
     user_id: int
@@ -156,6 +170,7 @@ class Viewer(Target):
     known: History | None = attrs.field(default=None, repr=False)
     settings: Settings = Settings()
     controls: Controls = Controls()
+    paging: Paging = Paging()
 
     @property
     def history(self) -> History:

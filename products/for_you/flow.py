@@ -27,7 +27,9 @@ from components.transforms.wishes import Wishes
 from components.visibility.engine import Visibility, Visible, Warn
 from mixer import (
     CandidatePredicate,
+    Candidates,
     CandidateSource,
+    CursorCodec,
     Deduplicate,
     Hydrator,
     OnError,
@@ -43,6 +45,7 @@ from mixer import (
 from mixer.quality_factor import LinearLatencyQualityFactor, QualityFactor, QualityFactorBounds
 from products.for_you import params
 from products.for_you.embeddings import NO_EMBEDDINGS, Embeddings
+from products.for_you.pages import after, paging_of
 
 SOURCE_SCORES = {
     "in_network": Post.in_network_score,
@@ -65,6 +68,7 @@ class ForYou(RecommendationFlow[Viewer, Post]):
         impressions: what was shown; the flow reads and writes it.
         controls: what viewers asked for; without a store, what the request says.
         embeddings: learned spaces to search, over the same stores.
+        cursors: sign where pages end; without them there is one page.
     """
 
     label = "for_you"
@@ -76,12 +80,14 @@ class ForYou(RecommendationFlow[Viewer, Post]):
         impressions: ImpressionStore | None = None,
         controls: ControlStore | None = None,
         embeddings: Embeddings = NO_EMBEDDINGS,
+        cursors: CursorCodec | None = None,
     ) -> None:
         self.stores = stores
         self.impressions = impressions or ImpressionStore()
         self.served = ImpressionStore(ttl_s=SERVED_FOR_S, per_viewer=SERVED_AT_MOST)
         self.controls = controls
         self.embeddings = embeddings
+        self.cursors = cursors
         self.main_ranker = ranker
         self.visibility = Visibility(stores)
         self.sources = SourceRegistry(
@@ -108,7 +114,8 @@ class ForYou(RecommendationFlow[Viewer, Post]):
             since_ms=controls.profile_since_ms,
             personalised=controls.personalised,
         )
-        return attrs.evolve(target, known=known, controls=controls)
+        paging = paging_of(self.cursors, target.request.cursor)
+        return attrs.evolve(target, known=known, controls=controls, paging=paging)
 
     def target_eligibility(self) -> Predicate[Viewer]:
         return known_user
@@ -142,7 +149,8 @@ class ForYou(RecommendationFlow[Viewer, Post]):
         for name, one in switched.items():
             every = every.and_then(Switched(one, params.FILTERS[name]))
         return (
-            every.and_then(timeline.WantedMedia(stores))
+            every.and_then(timeline.NewerThanPage())
+            .and_then(timeline.WantedMedia(stores))
             .and_then(timeline.WantedTopics(stores))
             .and_then(timeline.ProvenToStrangers(stores, params.NEW_VIEWER_LEAST))
             .and_then(timeline.Holdout(stores, params.HOLDOUT))
@@ -152,7 +160,8 @@ class ForYou(RecommendationFlow[Viewer, Post]):
         return self.impressions.shown(viewer.user_id, viewer.request.now_ms)
 
     def _served(self, viewer: Viewer) -> NDArray[np.int64]:
-        return self.served.shown(viewer.user_id, viewer.request.now_ms)
+        served = self.served.shown(viewer.user_id, viewer.request.now_ms)
+        return np.concatenate([served, np.array(viewer.paging.shown, dtype=np.int64)])
 
     def select_ranker(self, target: Viewer) -> Ranker[Viewer, Post]:
         return self.ranker
@@ -187,6 +196,9 @@ class ForYou(RecommendationFlow[Viewer, Post]):
         # Home-mixer's bounds, start and step; the target is what a request may take on one core.
         bounds = QualityFactorBounds(0.1, 1.0, 0.95)
         return LinearLatencyQualityFactor(target_latency_s=0.05, bounds=bounds, delta=0.00125)
+
+    def next_cursor(self, target: Viewer, results: Candidates[Post]) -> str | None:
+        return None if self.cursors is None else after(self.cursors, target, results)
 
 
 def muted_phrases(viewer: Viewer) -> tuple[str, ...]:

@@ -49,6 +49,15 @@ NEW_VIEWER_LEAST = param(
 )
 HOLDOUT = param("for_you.holdout.percent", 0.0, minimum=0.0, maximum=100.0, doc="Percent of posts held back.")
 
+PAGE = param("for_you.home.page", 35, minimum=1, maximum=200, doc="Posts on a page of the home timeline.")
+FOLLOWING = param(
+    "for_you.following.results", 100, minimum=0, maximum=1_000, doc="Posts on the following timeline."
+)
+FOLLOWING_CAP = param(
+    "for_you.following.cap", 300, minimum=0, maximum=5_000, doc="Posts that it chooses from."
+)
+FOLLOWING_AGE_H = param("for_you.following.max_age_h", 365 * 24.0, minimum=0.0, doc="How old they may be.")
+
 FILTERS: Mapping[str, Param[bool]] = {
     name: param(f"for_you.filters.{name}", True, doc=f"Drop posts: {why}.")
     for name, why in (

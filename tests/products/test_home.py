@@ -1,0 +1,149 @@
+"""The home timeline: pages without repeats, people once in a while, no long runs of strangers."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from components.rankers.logistic import LogisticRanker
+from components.stores.types import Account, Post, Viewer
+from mixer import CursorCodec, CursorError, DebugOptions, Outcome, Request
+from products.follow_recs.flow import FollowRecs
+from products.follow_recs.training import INPUTS as ACCOUNT_INPUTS
+from products.for_you import params
+from products.for_you.flow import ForYou
+from products.for_you.following import Following
+from products.for_you.home import Home, conversation_above
+from products.for_you.training import INPUTS as POST_INPUTS
+
+HOUR_MS = 3_600_000
+CODEC = CursorCodec(b"a key for the tests", "for_you")
+USERS = range(1, 201, 23)
+
+
+@pytest.fixture
+def home(stores, timeline_model, follow_model):
+    posts = ForYou(stores, LogisticRanker(timeline_model, POST_INPUTS, Post.score), cursors=CODEC)
+    people = FollowRecs(stores, LogisticRanker(follow_model, ACCOUNT_INPUTS, Account.score))
+    return Home(posts, people, CODEC)
+
+
+def request(stores, user, cursor=None, *, limit=None, after_h=0.0, **fields):
+    now_ms = stores.now_ms - 24 * HOUR_MS + int(after_h * HOUR_MS)
+    return Viewer(user, limit, request=Request(id="home", now_ms=now_ms, cursor=cursor, **fields))
+
+
+def posts_of(result):
+    return [entry["id"] for entry in result.response["entries"] if entry["kind"] == "post"]
+
+
+async def test_pages_lead_on_without_repeats(stores, home):
+    for user in USERS:
+        seen, cursor = [], None
+        for page in range(4):
+            result = await home.process(request(stores, user, cursor, limit=8))
+            ids = posts_of(result)
+            assert len(ids) == len(set(ids)) <= 8
+            assert not set(ids) & set(seen)
+            assert page or len(ids) == 8
+            seen += ids
+            cursor = result.response["bottom"]
+            if cursor is None:
+                assert not ids
+                break
+
+
+async def test_cursors_alone_prevent_repeats_where_nothing_is_remembered(stores, home):
+    dark = DebugOptions(skip_side_effects=True)
+    first = await home.process(request(stores, 3, limit=6, debug=dark))
+    same = await home.process(request(stores, 3, limit=6, debug=dark))
+    then = await home.process(request(stores, 3, first.response["bottom"], limit=6, debug=dark))
+    assert posts_of(first) == posts_of(same)
+    assert not set(posts_of(first)) & set(posts_of(then))
+
+
+async def test_the_top_cursor_leads_to_what_is_new(stores, home):
+    first = await home.process(request(stores, 5))
+    newer = await home.process(request(stores, 5, first.response["top"], after_h=3.0))
+    created = dict(zip(stores.posts.index.ids.tolist(), stores.posts.created_ms.tolist(), strict=True))
+    assert posts_of(newer)
+    assert all(created[post] >= stores.now_ms - 24 * HOUR_MS for post in posts_of(newer))
+    assert all(created[post] < stores.now_ms - 21 * HOUR_MS for post in posts_of(newer))
+
+
+async def test_people_come_at_the_sixth_place_once_in_thirty_hours(stores, home):
+    def places(result):
+        return [at for at, entry in enumerate(result.response["entries"]) if entry["kind"] == "people"]
+
+    first = await home.process(request(stores, 7))
+    assert places(first) == [5]
+    people = first.response["entries"][5]["ids"]
+    assert len(people) == 3
+    follows = stores.users.ids[stores.follows.of(stores.users.row_of(7))].tolist()
+    assert not set(people) & {7, *follows}
+    for cursor, after_h, expected in ((None, 1.0, []), (None, 29.9, []), (None, 30.1, [5])):
+        again = await home.process(request(stores, 7, cursor, after_h=after_h))
+        assert places(again) == expected
+    below = await home.process(request(stores, 9, first.response["bottom"]))
+    assert places(below) == []
+
+
+async def test_no_more_than_two_strangers_in_a_row_while_there_are_others(stores, home):
+    for user in USERS:
+        result = await home.process(request(stores, user))
+        items = [entry for entry in result.slate if entry.flow == "for_you"]
+        strangers = [not item.value(Post.in_network) for item in items]
+        last_friend = max((at for at, strange in enumerate(strangers) if not strange), default=-1)
+        runs = "".join("s" if strange else "f" for strange in strangers[: last_friend + 1])
+        assert "sss" not in runs
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "AAAA", CursorCodec(b"another key, as long", "for_you")])
+async def test_foreign_cursors_are_refused(stores, home, cursor):
+    from mixer import Cursor, Direction
+
+    text = cursor if isinstance(cursor, str) else cursor.encode(Cursor(Direction.BOTTOM, {"shown": [1]}))
+    with pytest.raises(CursorError, match="expected one that for_you gave out"):
+        await home.posts.process(request(stores, 1, text))
+
+
+async def test_a_timeline_without_cursors_has_one_page(stores, home, timeline_model):
+    plain = ForYou(stores, LogisticRanker(timeline_model, POST_INPUTS, Post.score))
+    result = await plain.process(request(stores, 1))
+    assert result.cursor is None
+    with pytest.raises(CursorError, match="a timeline of one page"):
+        await plain.process(request(stores, 1, "x"))
+
+
+async def test_following_is_what_followed_people_post_newest_first(stores):
+    flow = Following(stores)
+    for user in USERS:
+        result = await flow.process(request(stores, user))
+        row = stores.users.row_of(user)
+        posts = result.candidates
+        followed = set(stores.follows.of(row, posts[Post.created_ms].max() + 1 if len(posts) else 0).tolist())
+        assert set(posts[Post.author_row].tolist()) <= followed | {row}
+        assert posts[Post.created_ms].tolist() == sorted(posts[Post.created_ms].tolist(), reverse=True)
+        assert len(posts) <= params.FOLLOWING.default
+        assert result.outcome in (Outcome.OK, Outcome.EMPTY)
+
+
+def test_replies_are_displayed_with_root_and_parent(stores):
+    from components.stores.threads import Threads
+
+    ids = stores.posts.index
+    none = [-1] * len(stores.posts)
+    replies = [*none[:1], int(ids.ids[0]), int(ids.ids[1]), int(ids.ids[2]), *none[4:]]
+    import numpy as np
+
+    threads = Threads.of(ids, np.array(replies), np.array(none), np.array(none))
+    posts = attrs.evolve(stores.posts)
+    posts.__dict__["threads"] = threads
+    threaded = attrs.evolve(stores, posts=posts)
+    first = ids.ids[:4].tolist()
+    assert [conversation_above(threaded, row) for row in range(4)] == [
+        [],
+        [first[0]],
+        [first[0], first[1]],
+        [first[0], first[2]],
+    ]
