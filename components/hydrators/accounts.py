@@ -9,22 +9,26 @@ import numpy as np
 
 from components.stores.graph import Graph
 from components.stores.stores import Stores, mask_of
-from components.stores.types import Account, Viewer
+from components.stores.types import Account, Viewer, setting
 from mixer import Candidates, Column, Hydrator
+from mixer.params import Param
 
+HOUR_MS = 3_600_000
 Columns = dict[Column[Any, Any], Any]
 
 
 @attrs.frozen
 class Connections(Hydrator[Viewer, Account]):
-    """Whom the viewer follows and who follows the account; who follows whom altogether."""
+    """Whom the viewer follows and who follows the account; who follows whom altogether, and lately."""
 
     stores: Stores = attrs.field(repr=False)
     latest: int = 500
+    window_h: float | Param[float] = 24.0
     reads: ClassVar[Any] = (Account.row,)
     writes: ClassVar[Any] = (
         Account.connectors,
         Account.followers,
+        Account.new_followers,
         Account.followings,
         Account.follows_viewer,
     )
@@ -34,9 +38,12 @@ class Connections(Hydrator[Viewer, Account]):
         at, _ = follows.expand(history.follows, before_ms=history.now_ms, latest=self.latest)
         connectors = np.bincount(follows.ends[at], minlength=len(self.stores.users))
         fans = mask_of(follows.reverse.of(history.row, history.now_ms), len(self.stores.users))
+        since_ms = history.now_ms - int(setting(viewer, self.window_h) * HOUR_MS)
+        followers = follows.reverse.degrees(rows, history.now_ms)
         return {
             Account.connectors: connectors[rows].astype(np.int32),
-            Account.followers: follows.reverse.degrees(rows, history.now_ms).astype(np.float32),
+            Account.followers: followers.astype(np.float32),
+            Account.new_followers: (followers - follows.reverse.degrees(rows, since_ms)).astype(np.float32),
             Account.followings: follows.degrees(rows, history.now_ms).astype(np.float32),
             Account.follows_viewer: fans[rows].astype(np.float32),
         }

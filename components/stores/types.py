@@ -58,12 +58,15 @@ class Account(Candidate):
     followers = column(np.float32, default=np.nan, doc="who follows it")
     followings = column(np.float32, default=np.nan, doc="whom it follows")
     follows_viewer = column(np.float32, default=np.nan, doc="1 when it follows the viewer, else 0")
+    new_followers = column(np.float32, default=np.nan, doc="who began to follow it in the window before now")
 
     friends_of_friends_score = column(
         np.float32, default=np.nan, doc="score of the source friends_of_friends"
     )
     mutual_interest_score = column(np.float32, default=np.nan, doc="score of the source mutual_interest")
     popular_score = column(np.float32, default=np.nan, doc="score of the source popular")
+    trending_score = column(np.float32, default=np.nan, doc="score of the source trending")
+    reciprocation_score = column(np.float32, default=np.nan, doc="score of the source reciprocation")
     score = column(np.float32, default=np.nan, doc="what the order is based on; NaN sorts last")
 
     propensity = column(

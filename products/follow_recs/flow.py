@@ -11,6 +11,7 @@ from components.predicates.viewer import NotIn, NotSelf, known_user
 from components.rankers.fatigue import ImpressionFatigue
 from components.side_effects.impressions import RecordImpressions
 from components.sources.accounts import FriendsOfFriends, MutualInterest, PopularAccounts
+from components.sources.attention import Reciprocation, TrendingAccounts
 from components.stores.impressions import ImpressionStore
 from components.stores.stores import Stores
 from components.stores.types import Account, Viewer
@@ -38,6 +39,8 @@ SOURCE_SCORES = {
     "friends_of_friends": Account.friends_of_friends_score,
     "mutual_interest": Account.mutual_interest_score,
     "popular": Account.popular_score,
+    "trending": Account.trending_score,
+    "reciprocation": Account.reciprocation_score,
 }
 MINUTE_MS, HOUR_S = 60_000, 3_600.0
 
@@ -58,11 +61,14 @@ class FollowRecs(RecommendationFlow[Viewer, Account]):
     ) -> None:
         self.stores = stores
         self.impressions = impressions or ImpressionStore()
+        trending = TrendingAccounts(stores, params.TRENDING_CAP, params.WINDOW_H)
         popular = PopularAccounts(stores, params.POPULAR_CAP)
         self.sources = SourceRegistry(
             [
                 FriendsOfFriends(stores, params.FRIENDS_CAP).fail_open(),
                 MutualInterest(stores, stores.interests, params.INTEREST_CAP).fail_open(),
+                Reciprocation(stores, params.RECIPROCATION_CAP).fail_open(),
+                trending.cached(_minute_and_cap, ttl_s=HOUR_S).fail_open(),
                 popular.cached(_minute_and_cap, ttl_s=HOUR_S).fail_open(),
             ]
         )
@@ -79,7 +85,9 @@ class FollowRecs(RecommendationFlow[Viewer, Account]):
         return self.sources.all()
 
     def hydrate_candidates(self) -> Sequence[Hydrator[Viewer, Account]]:
-        return Connections(self.stores), SharedInterests(self.stores, self.stores.interests)
+        return Connections(self.stores, window_h=params.WINDOW_H), SharedInterests(
+            self.stores, self.stores.interests
+        )
 
     def pre_ranker_filter(self) -> CandidatePredicate[Viewer, Account]:
         return (
@@ -113,5 +121,7 @@ class FollowRecs(RecommendationFlow[Viewer, Account]):
         return LinearLatencyQualityFactor(target_latency_s=0.1, bounds=bounds, delta=0.001)
 
 
-def _minute_and_cap(viewer: Viewer) -> tuple[int, int]:
-    return viewer.request.now_ms // MINUTE_MS, viewer.request.params[params.POPULAR_CAP]
+def _minute_and_cap(viewer: Viewer) -> tuple[object, ...]:
+    settings = viewer.request.params
+    caps = settings[params.POPULAR_CAP], settings[params.TRENDING_CAP], settings[params.WINDOW_H]
+    return viewer.request.now_ms // MINUTE_MS, *caps

@@ -31,6 +31,9 @@ INPUTS = (
     Account.friends_of_friends_score,
     Account.mutual_interest_score,
     Account.popular_score,
+    Account.new_followers,
+    Account.trending_score,
+    Account.reciprocation_score,
 )
 """What the ranker looks at."""
 

@@ -16,7 +16,7 @@ from components.sources.baselines import BestPosts, NewestPosts, RandomPosts
 from components.stores.from_dataset import stores_of
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer
-from mixer import CandidateSource, RecommendationFlow
+from mixer import CandidateSource, Component, RecommendationFlow
 from mixer.rankers import KeepOrder
 from products._cli.data import Loaded
 from products._offline.trial import DEPTH, Case, InOrder, Lists, Offline, Trial, drawn
@@ -85,13 +85,21 @@ def systems(trial: Trial, ours: ForYou) -> Mapping[str, RecommendationFlow[Viewe
             stores, lambda viewers, posts: truth.probability(viewers, posts, Action.FAV), DEPTH * 2, age
         )
     # Beside the heavy ranker, the light one that stands in for it under load.
-    if isinstance(ours.main_ranker, UnderLoad):
-        alone["light_ranker"] = ForYou(stores, ours.main_ranker.light, embeddings=ours.embeddings)
+    heavy = next((one for one in parts_of(ours.ranker) if isinstance(one, UnderLoad)), None)
+    if heavy is not None:
+        alone["light_ranker"] = ForYou(stores, heavy.light, embeddings=ours.embeddings)
     return {
         "for_you": ours,
         **alone,
         **{name: OneSource(stores, source) for name, source in baselines.items()},
     }
+
+
+def parts_of(component: Component) -> Iterator[Component]:
+    """A component and everything that it is made of."""
+    yield component
+    for child in component.children():
+        yield from parts_of(child)
 
 
 def health(trial: Trial, lists: Lists) -> Mapping[str, NDArray[np.float64] | float]:

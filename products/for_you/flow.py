@@ -88,7 +88,6 @@ class ForYou(RecommendationFlow[Viewer, Post]):
         self.controls = controls
         self.embeddings = embeddings
         self.cursors = cursors
-        self.main_ranker = ranker
         self.visibility = Visibility(stores)
         self.sources = SourceRegistry(
             [

@@ -48,7 +48,7 @@ async def test_every_source_contributes(stores, follow_recs):
         result = await follow_recs.process(viewer_of(stores, user, params={params.RESULTS: 200}))
         for handle in result.candidates.handles.tolist():
             found |= set(result.candidates.provenance.names_of(handle))
-    assert found == {"friends_of_friends", "mutual_interest", "popular"}
+    assert found == {"friends_of_friends", "mutual_interest", "popular", "reciprocation"}
 
 
 async def test_accounts_that_were_shown_move_down(stores, follow_recs):

@@ -93,6 +93,10 @@ def test_account_features_are_what_they_are_called(now_ms):
         for account in hydrated(account_hydrators(STORES), viewer_of(STORES, user, now_ms), batch):
             assert account.connectors == sum(account.row in follows[friend] for friend in follows[me])
             assert account.followers == sum(account.row in others for others in follows.values())
+            before = {row: engaged_before(STORES.follows, row, now_ms - 24 * HOUR_MS) for row in follows}
+            assert account.new_followers == sum(
+                account.row in others - before[row] for row, others in follows.items()
+            )
             assert account.followings == len(follows[account.row])
             assert account.follows_viewer == (me in follows[account.row])
             assert account.shared_interests == len(things[me] & things[account.row])

@@ -1,0 +1,48 @@
+"""Sources of accounts by who pays attention to whom: who is followed most just now, and who follows the viewer."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from components.sources.answers import accounts_at
+from components.stores.stores import Stores
+from components.stores.types import Account, Viewer, setting
+from mixer import Candidates, CandidateSource
+from mixer.params import Param
+
+HOUR_MS = 3_600_000
+
+
+@attrs.frozen
+class TrendingAccounts(CandidateSource[Viewer, Account]):
+    """The accounts with most new followers in the window before the request, the same for every viewer."""
+
+    label = "trending"
+    stores: Stores = attrs.field(repr=False)
+    cap: int | Param[int] = 100
+    window_h: float | Param[float] = 24.0
+
+    def fetch(self, viewer: Viewer) -> Candidates[Account]:
+        now_ms, follows = viewer.history.now_ms, self.stores.follows
+        since_ms = now_ms - int(setting(viewer, self.window_h) * HOUR_MS)
+        fresh = follows.ends[follows.between(since_ms, now_ms)]
+        counts = np.bincount(fresh, minlength=len(self.stores.users))
+        return accounts_at(self.stores, counts, viewer.request.scaled(setting(viewer, self.cap)))
+
+
+@attrs.frozen
+class Reciprocation(CandidateSource[Viewer, Account]):
+    """Who follows the viewer, the latest first; whom the viewer follows back is left to the filters."""
+
+    stores: Stores = attrs.field(repr=False)
+    cap: int | Param[int] = 100
+
+    def fetch(self, viewer: Viewer) -> Candidates[Account]:
+        now_ms, followers = viewer.history.now_ms, self.stores.follows.reverse
+        row = viewer.history.row
+        scores = np.zeros(len(self.stores.users))
+        # Undated follows count as equally old; the latest has the highest score, all are above 0.
+        age_h = (now_ms - followers.times_of(row, now_ms)) / HOUR_MS
+        scores[followers.of(row, now_ms)] = 1.0 / (1.0 + age_h)
+        return accounts_at(self.stores, scores, viewer.request.scaled(setting(viewer, self.cap)))
