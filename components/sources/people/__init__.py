@@ -1,0 +1,1 @@
+"""Sources of accounts to follow, one idea a module; filters leave out whom the viewer follows or avoids."""
