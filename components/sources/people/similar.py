@@ -1,0 +1,150 @@
+"""Accounts like those the viewer chose: co-follow similarity, recent followings, SALSA."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+from attrs.validators import in_
+from scipy import sparse
+
+from components.graph.edges import adjacency
+from components.graph.walks import personalised_pagerank, salsa
+from components.sources.answers import best
+from components.sources.people.strong_ties import others
+from components.stores.stores import History, Stores
+from components.stores.types import Account, Viewer, setting
+from mixer import Candidates, CandidateSource
+from mixer.params import Param
+
+SEEDS, SIMILAR = 10, 40
+"""Latest seeds, and similar accounts of each."""
+
+
+@attrs.frozen
+class SimilarAccounts(CandidateSource[Viewer, Account]):
+    """Accounts followed by the same people as the viewer's latest followings, or authors engaged with.
+
+    The similarity of two accounts is the cosine of their sets of followers; of a seed the latest ``audience``
+    followers and the latest ``audience`` followings of each are counted. A candidate's score is the sum over
+    seeds of which it is among the 40 most similar; seeds themselves are left out.
+
+    Args:
+        stores: where users are.
+        to: ``follows``, or ``engagements`` for the authors of the posts engaged with.
+        cap: how many accounts to answer with.
+        audience: bounds the work for accounts that many follow.
+
+    Source: FRS RecentFollowingSimilarUsers: 10 seeds, 40 similar to each, 200 out; RecentEngagementSimilarUsers.
+    """
+
+    stores: Stores = attrs.field(repr=False)
+    to: str = attrs.field(default="follows", validator=in_(("follows", "engagements")))
+    cap: int | Param[int] = 200
+    audience: int = 100
+
+    @property
+    def name(self) -> str:
+        return f"similar_to_{self.to}"
+
+    def fetch(self, viewer: Viewer) -> Candidates[Account]:
+        seeds = self._seeds(viewer.history)
+        scores = np.zeros(len(self.stores.users))
+        for seed in seeds.tolist():
+            similarity = self._similarity(seed, viewer.history.now_ms)
+            similarity[seeds] = 0.0
+            near = best(similarity, SIMILAR)
+            scores[near] += similarity[near]
+        return others(self.stores, viewer, scores, viewer.request.scaled(setting(viewer, self.cap)))
+
+    def _seeds(self, history: History) -> np.ndarray:
+        if self.to == "follows":
+            return history.follows[-SEEDS:]
+        authors = self.stores.posts.author[history.engaged][::-1]
+        first = np.unique(authors[authors != history.row], return_index=True)[1]
+        return authors[authors != history.row][np.sort(first)][:SEEDS]
+
+    def _similarity(self, seed: int, now_ms: int) -> np.ndarray:
+        follows = self.stores.follows
+        audience = follows.reverse.of(seed, now_ms)[-self.audience :]
+        at, _ = follows.expand(audience, before_ms=now_ms, latest=self.audience)
+        shared = np.bincount(follows.ends[at], minlength=len(self.stores.users)).astype(np.float64)
+        near = np.flatnonzero(shared)
+        sizes = follows.reverse.degrees(near, now_ms) * float(
+            follows.reverse.degrees(np.array([seed]), now_ms)[0]
+        )
+        shared[near] /= np.sqrt(sizes)
+        return shared
+
+
+@attrs.frozen
+class RecentlyFollowedByFollowed(CandidateSource[Viewer, Account]):
+    """Whom at least two of the viewer's followings began to follow lately, by how many they are.
+
+    Args:
+        stores: where users are.
+        cap: how many accounts to answer with.
+        window_h: how far back.
+        proofs: followings that must agree.
+
+    Source: FRS user-user graph: follows of 24 to 48 hours, at least 2 connectors, 50 accounts.
+    """
+
+    stores: Stores = attrs.field(repr=False)
+    cap: int | Param[int] = 50
+    window_h: float | Param[float] = 48.0
+    proofs: int = 2
+
+    def fetch(self, viewer: Viewer) -> Candidates[Account]:
+        history, follows = viewer.history, self.stores.follows
+        since_ms = history.now_ms - int(setting(viewer, self.window_h) * 3_600_000)
+        fresh = follows.between(since_ms, history.now_ms)
+        fresh = fresh[history.follow_mask[follows.sources[fresh]]]
+        ends = follows.ends[fresh][follows.ends[fresh] != follows.sources[fresh]]
+        counts = np.bincount(ends, minlength=len(self.stores.users))
+        counts[counts < self.proofs] = 0
+        return others(self.stores, viewer, counts, viewer.request.scaled(setting(viewer, self.cap)))
+
+
+@attrs.frozen
+class CircleOfTrust(CandidateSource[Viewer, Account]):
+    """Where a walk from the viewer's latest followings leads: SALSA, or personalised PageRank.
+
+    The walk stays among the circle (the latest ``circle`` followings) and the latest ``circle`` whom each of them
+    follows. The circle itself is not answered with.
+
+    Args:
+        stores: where users are.
+        walk: ``salsa`` or ``pagerank``.
+        cap: how many accounts to answer with.
+        circle: bounds the work.
+
+    Source: WTF (2013) ranks authorities by SALSA over a circle of trust.
+    """
+
+    stores: Stores = attrs.field(repr=False)
+    walk: str = attrs.field(default="salsa", validator=in_(("salsa", "pagerank")))
+    cap: int | Param[int] = 200
+    circle: int = 100
+
+    @property
+    def name(self) -> str:
+        return f"circle_{self.walk}"
+
+    def fetch(self, viewer: Viewer) -> Candidates[Account]:
+        history, follows = viewer.history, self.stores.follows
+        seeds = np.unique(history.follows[-self.circle :])
+        at, seed = follows.expand(seeds, before_ms=history.now_ms, latest=self.circle)
+        scores = np.zeros(len(self.stores.users))
+        if len(at):
+            # Few rows are touched, so that they are numbered anew.
+            members, number = np.unique(np.concatenate([seeds, follows.ends[at]]), return_inverse=True)
+            home = number[: len(seeds)]
+            scores[members] = self._shares(home, home[seed], number[len(seeds) :], len(members))
+            scores[seeds] = 0.0
+        return others(self.stores, viewer, scores, viewer.request.scaled(setting(viewer, self.cap)))
+
+    def _shares(self, home: np.ndarray, source: np.ndarray, end: np.ndarray, nodes: int) -> np.ndarray:
+        edges: sparse.csr_array = adjacency(np.stack([source, end], axis=1), nodes)
+        if self.walk == "pagerank":
+            return personalised_pagerank(edges, home).shares
+        return salsa(edges, home, iterations=20).authorities
