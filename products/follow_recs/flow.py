@@ -8,6 +8,7 @@ import attrs
 
 from components.hydrators.accounts import Connections, SharedInterests
 from components.predicates.viewer import NotIn, NotSelf, known_user
+from components.rankers.arrival import InArrivalOrder
 from components.rankers.fatigue import ImpressionFatigue
 from components.side_effects.impressions import RecordImpressions
 from components.sources.accounts import FriendsOfFriends, MutualInterest, PopularAccounts
@@ -73,7 +74,9 @@ class FollowRecs(RecommendationFlow[Viewer, Account]):
             ]
         )
         chosen = Deduplicate().then(FirstToRank(params.RANK_CAP)).then(SourceScores(SOURCE_SCORES))
-        self.ranker = chain(chosen, ranker.then(ImpressionFatigue(self.impressions)))
+        # Without a ranker, what the sources put first is better than nothing.
+        safe = ranker.fallback(InArrivalOrder(Account.score))
+        self.ranker = chain(chosen, safe.then(ImpressionFatigue(self.impressions)))
 
     def update_target(self, target: Viewer) -> Viewer:
         return attrs.evolve(target, known=self.stores.history(target.user_id, target.request.now_ms))
@@ -85,9 +88,9 @@ class FollowRecs(RecommendationFlow[Viewer, Account]):
         return self.sources.all()
 
     def hydrate_candidates(self) -> Sequence[Hydrator[Viewer, Account]]:
-        return Connections(self.stores, window_h=params.WINDOW_H), SharedInterests(
-            self.stores, self.stores.interests
-        )
+        connections = Connections(self.stores, window_h=params.WINDOW_H)
+        shared = SharedInterests(self.stores, self.stores.interests)
+        return connections.fail_open(), shared.fail_open()
 
     def pre_ranker_filter(self) -> CandidatePredicate[Viewer, Account]:
         return (

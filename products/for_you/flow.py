@@ -12,6 +12,7 @@ from components.hydrators.posts import Affinity, NetworkStatus, Popularity, Post
 from components.predicates import timeline
 from components.predicates.switched import Switched
 from components.predicates.viewer import MaxAge, NotIn, known_user
+from components.rankers.arrival import InArrivalOrder
 from components.side_effects.impressions import RecordImpressions
 from components.sources.posts import CoEngagement, InNetwork, PopularPosts
 from components.stores.controls import ControlStore
@@ -59,6 +60,10 @@ SERVED_FOR_S, SERVED_AT_MOST = 600.0, 100
 """Source: home-mixer's served history: ten minutes, 100 ids."""
 
 
+PROTECTING = ("subscribers", "muted_words", "people")
+"""Filters that keep a promise to somebody; when they fail, nothing is shown that they have not judged."""
+
+
 class ForYou(RecommendationFlow[Viewer, Post]):
     """Posts for a viewer, best first.
 
@@ -103,7 +108,8 @@ class ForYou(RecommendationFlow[Viewer, Post]):
             .then(FirstToRank(params.RANK_CAP))
             .then(SourceScores(SOURCE_SCORES))
         )
-        self.ranker = chain(chosen, ranker)
+        # Without a ranker, what the sources put first is better than nothing.
+        self.ranker = chain(chosen, ranker.fallback(InArrivalOrder(Post.score)))
 
     def update_target(self, target: Viewer) -> Viewer:
         controls = target.controls if self.controls is None else self.controls.of(target.user_id)
@@ -124,12 +130,13 @@ class ForYou(RecommendationFlow[Viewer, Post]):
 
     def hydrate_candidates(self) -> Sequence[Hydrator[Viewer, Post]]:
         stores = self.stores
-        return (
+        hydrators: tuple[Hydrator[Viewer, Post], ...] = (
             NetworkStatus(stores),
             Affinity(stores),
             Popularity(stores, params.WINDOW_H),
             PostTraits(stores),
         )
+        return tuple(one.fail_open() for one in hydrators)
 
     def pre_ranker_filter(self) -> CandidatePredicate[Viewer, Post]:
         stores = self.stores
@@ -146,7 +153,9 @@ class ForYou(RecommendationFlow[Viewer, Post]):
         }
         every: CandidatePredicate[Viewer, Post] = timeline.KnownAuthor().and_then(MaxAge(params.MAX_AGE_H))
         for name, one in switched.items():
-            every = every.and_then(Switched(one, params.FILTERS[name]))
+            # Where the answer is missing, comfort gives way and protection does not.
+            policy = OnError.DROP if name in PROTECTING else OnError.KEEP
+            every = every.and_then(Switched(one, params.FILTERS[name]).on_error(policy))
         return (
             every.and_then(timeline.NewerThanPage())
             .and_then(timeline.WantedMedia(stores))
