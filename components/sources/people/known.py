@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 import numpy as np
 
-from components.sources.people.strong_ties import others
+from components.sources.people.strong_ties import others, personal_row
 from components.stores.graph import Graph
 from components.stores.stores import Stores
 from components.stores.types import Account, Viewer, setting
@@ -74,7 +74,7 @@ class RepeatedVisits(CandidateSource[Viewer, Account]):
     window_days: float = 14.0
 
     def fetch(self, viewer: Viewer) -> Candidates[Account]:
-        row, now_ms = viewer.history.row, viewer.history.now_ms
+        row, now_ms = personal_row(viewer), viewer.history.now_ms
         times = self.visits.times_of(row, now_ms)
         old = np.searchsorted(times, now_ms - int(self.window_days * DAY_MS))
         visited = self.visits.of(row, now_ms)[old:]
@@ -110,7 +110,7 @@ class ContactBook(CandidateSource[Viewer, Account]):
         return "reverse_contact_book" if self.reverse else "forward_contact_book"
 
     def fetch(self, viewer: Viewer) -> Candidates[Account]:
-        row, now_ms = viewer.history.row, viewer.history.now_ms
+        row, now_ms = personal_row(viewer), viewer.history.now_ms
         mine, theirs = (self.owned, self.uploaded) if self.reverse else (self.uploaded, self.owned)
         at, _ = theirs.reverse.expand(mine.of(row, now_ms), before_ms=now_ms)
         scores = np.zeros(len(self.stores.users))

@@ -38,7 +38,7 @@ class TwoHop(CandidateSource[Viewer, Account]):
 
     def fetch(self, viewer: Viewer) -> Candidates[Account]:
         now_ms, graph = viewer.history.now_ms, self.ties.graph
-        span = graph.span_of(viewer.history.row, now_ms)
+        span = graph.span_of(personal_row(viewer), now_ms)
         friends, weights = graph.ends[span][-FIRST_DEGREE:], self.ties.weights[span][-FIRST_DEGREE:]
         at, friend = graph.expand(friends, before_ms=now_ms, latest=SECOND_DEGREE)
         paths = weights[friend].astype(np.float64) * self.ties.weights[at]
@@ -67,7 +67,7 @@ class OutOfNetworkTies(CandidateSource[Viewer, Account]):
 
     def fetch(self, viewer: Viewer) -> Candidates[Account]:
         history, scores = viewer.history, np.zeros(len(self.stores.users))
-        span = self.ties.graph.span_of(history.row, history.now_ms)
+        span = self.ties.graph.span_of(personal_row(viewer), history.now_ms)
         weights = self.ties.weights[span]
         scores[self.ties.graph.ends[span]] = np.where(weights >= setting(viewer, self.least), weights, 0.0)
         scores[history.follows] = 0.0
@@ -131,6 +131,11 @@ class TriangularLoops(CandidateSource[Viewer, Account]):
         scores = np.zeros(len(self.stores.users))
         scores[found] = 1.0 / np.maximum(1, degrees)
         return others(self.stores, viewer, scores, viewer.request.scaled(setting(viewer, self.cap)))
+
+
+def personal_row(viewer: Viewer) -> int:
+    """The viewer's row; -1, as for a stranger, for somebody who wants nothing personal."""
+    return viewer.history.row if viewer.controls.personalised else -1
 
 
 def others(stores: Stores, viewer: Viewer, scores: np.ndarray, cap: int) -> Candidates[Account]:

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.sources.people.known import ContactBook, CuratedAccounts, PopularInLanguage, RepeatedVisits
 from components.stores.graph import Graph
+from components.stores.types import Controls
 from mixer.testing import check_laws
 from tests.components.sources.small_stores import (
     HOUR_MS,
@@ -129,3 +131,10 @@ def test_names_tell_the_books_apart():
         "forward_contact_book",
         "reverse_contact_book",
     ]
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_visits_and_contacts_are_not_used_for_whoever_wants_nothing_personal(at):
+    stores, sources = full_sources()
+    viewer = attrs.evolve(FULL.viewer(stores, 0), controls=Controls(personalised=False))
+    assert len(sources[at][0].fetch(viewer)) == 0

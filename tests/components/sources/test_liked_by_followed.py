@@ -79,3 +79,13 @@ def test_it_keeps_the_laws_of_sources():
     small = star(3)
     stores = small.stores()
     check_laws(LikedByFollowed(stores), target=small.viewer(stores, 0), examples=2)
+
+
+def test_of_each_followed_the_latest_500_engagements_count():
+    posts = [(2, 40, -1, "", -1, -1)] * 501
+    small = Small(
+        3, 60, {(0, 1): 1}, posts, {(1, post): 41 + (post > 0) for post in range(501)}, {}, [""] * 3
+    )
+    stores = small.stores()
+    found = LikedByFollowed(stores, cap=1000).fetch(small.viewer(stores, 0))
+    assert found.ids.tolist() == list(range(1001, 1501))

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.sources.people import strong_ties
 from components.sources.people.strong_ties import MutualFollows, OutOfNetworkTies, TriangularLoops, TwoHop
+from components.stores.types import Controls
 from mixer.testing import check_laws
 from tests.components.sources.small_stores import Small, ranked, same, small_stores
 
@@ -113,3 +115,10 @@ def test_the_published_constants():
         0.26,
         100,
     )
+
+
+@pytest.mark.parametrize("kind", [TwoHop, OutOfNetworkTies])
+def test_ties_are_not_used_for_whoever_wants_nothing_personal(kind):
+    stores = FULL.stores()
+    viewer = attrs.evolve(FULL.viewer(stores, 0), controls=Controls(personalised=False))
+    assert len(kind(stores, FULL.scores()).fetch(viewer)) == 0
