@@ -9,7 +9,7 @@ from components.datasets.schema import Action, Interaction, Relation
 from components.datasets.splits import Period, Split, split_at, split_by_time
 from components.datasets.table import Table
 from components.datasets.truth import Truth
-from components.datasets.world import SIZES, World, generate
+from components.datasets.world import SIZES, World, WorldSize, generate
 
 __all__ = [
     "SIZES",
@@ -26,6 +26,7 @@ __all__ = [
     "Table",
     "Truth",
     "World",
+    "WorldSize",
     "assert_features_ignore_the_future",
     "assert_no_leak",
     "generate",

@@ -52,6 +52,11 @@ class Truth:
     post_quality: NDArray[np.float32]
     is_video: NDArray[np.bool_]
 
+    @property
+    def main_topic(self) -> NDArray[np.int64]:
+        """``(users,)`` the planted community of each user: the topic they like best, and mostly post about."""
+        return self.preference.argmax(axis=1)
+
     def affinity(self, viewer_ids: NDArray[np.int64], post_ids: NDArray[np.int64]) -> NDArray[np.float64]:
         """``(n,)`` preference for the topic times author quality times post quality."""
         viewer = _rows(self.user_id, viewer_ids, "user")
@@ -67,10 +72,24 @@ class Truth:
         Raises:
             KeyError: an id is unknown.
         """
-        gate = _sigmoid(GATE_SLOPE * (self.affinity(viewer_ids, post_ids) - GATE_CENTRE))
+        gate = interest(self.affinity(viewer_ids, post_ids))
         video = self.is_video[_rows(self.post_id, post_ids, "post")]
-        columns = [_rate(action, gate, video) for action in ([head] if head is not None else Action)]
-        return columns[0] if head is not None else np.stack(columns, axis=1)
+        return rates(gate, video) if head is None else _rate(head, gate, video)
+
+
+def interest(affinity: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``(n,)`` the published gate in (0, 1): how far an affinity opens it."""
+    return 1.0 / (1.0 + np.exp(-GATE_SLOPE * (affinity - GATE_CENTRE)))
+
+
+def rates(gate: NDArray[np.float64], video: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """``(n, 10)`` probability of every action on a post that is looked at with that interest."""
+    return np.stack([_rate(action, gate, video) for action in Action], axis=1)
+
+
+def dwell_s(gate: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """``(n,)`` seconds spent on a post: exp(N(ln 6 + 2 gate, 0.8)) within [0.5, 300], as published."""
+    return np.clip(np.exp(rng.normal(np.log(6) + 2 * gate, 0.8)), 0.5, 300)
 
 
 def _rate(action: Action, gate: NDArray[np.float64], video: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -78,10 +97,6 @@ def _rate(action: Action, gate: NDArray[np.float64], video: NDArray[np.bool_]) -
     if action in (Action.NEGATIVE_FEEDBACK_V2, Action.REPORT):
         return base * (1.0 - gate)  # people complain about what does not interest them
     return base * gate * video if action is Action.VIDEO_PLAYBACK_50 else base * gate
-
-
-def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 1.0 / (1.0 + np.exp(-x))
 
 
 def _rows(known: NDArray[np.int64], ids: NDArray[np.int64], what: str) -> NDArray[np.intp]:

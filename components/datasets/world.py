@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from components.datasets.dataset import Dataset
 from components.datasets.schema import Relation
 from components.datasets.table import Table
-from components.datasets.truth import GATE_CENTRE, GATE_SLOPE, POSITION_DECAY, Truth
+from components.datasets.truth import POSITION_DECAY, Truth, dwell_s, interest
 from components.datasets.words import TOPICS, texts_of
 
 HOUR_MS = 3_600_000
@@ -59,15 +59,18 @@ class World:
     size: str
 
 
-def generate(size: str = "small", seed: int = 0, progress: Callable[[str], None] | None = None) -> World:
+def generate(
+    size: str | WorldSize = "small", seed: int = 0, progress: Callable[[str], None] | None = None
+) -> World:
     """Make a world; the same size and seed give the same world, bit for bit.
 
     Raises:
         ValueError: no such size.
     """
-    if size not in SIZES:
+    if isinstance(size, str) and size not in SIZES:
         raise ValueError(f"expected a size of {', '.join(SIZES)}, got {size!r}")
-    maker = _Maker(SIZES[size], np.random.default_rng([seed, 2026]))
+    name, extent = (size, SIZES[size]) if isinstance(size, str) else ("custom", size)
+    maker = _Maker(extent, np.random.default_rng([seed, 2026]))
     steps: tuple[tuple[str, Callable[[], None]], ...] = (
         ("people", maker.make_people),
         ("follows", maker.make_follows),
@@ -78,8 +81,8 @@ def generate(size: str = "small", seed: int = 0, progress: Callable[[str], None]
         if progress is not None:
             progress(name)
         step()
-    end_ms = START_MS + SIZES[size].days * DAY_MS
-    return World(Dataset(f"world-{size}", maker.tables, end_ms), maker.truth(), seed, size)
+    end_ms = START_MS + extent.days * DAY_MS
+    return World(Dataset(f"world-{name}", maker.tables, end_ms), maker.truth(), seed, name)
 
 
 class _Maker:
@@ -244,10 +247,7 @@ class _Maker:
         probability = truth.probability(self.user_id[viewer], self.post_id[post])
         acted = rng.random(probability.shape) < probability
         row, action = acted.nonzero()
-        gate = 1 / (
-            1 + np.exp(-GATE_SLOPE * (truth.affinity(self.user_id[viewer], self.post_id[post]) - GATE_CENTRE))
-        )
-        dwell = np.clip(np.exp(rng.normal(np.log(6) + 2 * gate, 0.8)), 0.5, 300)
+        dwell = dwell_s(interest(truth.affinity(self.user_id[viewer], self.post_id[post])), rng)
         self.tables["engagements"] = Table(
             {
                 "viewer_id": self.user_id[viewer[row]],
