@@ -39,6 +39,8 @@ class Post(Candidate):
     in_network_score = column(np.float32, default=np.nan, doc="score of the source in_network")
     co_engagement_score = column(np.float32, default=np.nan, doc="score of the source co_engagement")
     popular_score = column(np.float32, default=np.nan, doc="score of the source popular")
+    liked_by_followed_score = column(np.float32, default=np.nan, doc="score of the source liked_by_followed")
+    trending_score = column(np.float32, default=np.nan, doc="score of the source trending_by_topic")
     simclusters_score = column(np.float32, default=np.nan, doc="score of the source simclusters")
     twhin_score = column(np.float32, default=np.nan, doc="score of the source twhin")
     two_tower_score = column(np.float32, default=np.nan, doc="score of the source two_tower")
@@ -65,6 +67,12 @@ class Account(Candidate):
     )
     mutual_interest_score = column(np.float32, default=np.nan, doc="score of the source mutual_interest")
     popular_score = column(np.float32, default=np.nan, doc="score of the source popular")
+    similar_score = column(np.float32, default=np.nan, doc="score of the source similar_to_follows")
+    lately_followed_score = column(
+        np.float32, default=np.nan, doc="score of the source recently_followed_by_followed"
+    )
+    circle_score = column(np.float32, default=np.nan, doc="score of the source circle_of_trust")
+    triangle_score = column(np.float32, default=np.nan, doc="score of the source triangular_loops")
     trending_score = column(np.float32, default=np.nan, doc="score of the source trending")
     reciprocation_score = column(np.float32, default=np.nan, doc="score of the source reciprocation")
     score = column(np.float32, default=np.nan, doc="what the order is based on; NaN sorts last")

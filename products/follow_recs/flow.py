@@ -13,6 +13,8 @@ from components.rankers.fatigue import ImpressionFatigue
 from components.side_effects.impressions import RecordImpressions
 from components.sources.accounts import FriendsOfFriends, MutualInterest, PopularAccounts
 from components.sources.attention import Reciprocation, TrendingAccounts
+from components.sources.people.similar import CircleOfTrust, RecentlyFollowedByFollowed, SimilarAccounts
+from components.sources.people.strong_ties import TriangularLoops
 from components.stores.impressions import ImpressionStore
 from components.stores.stores import Stores
 from components.stores.types import Account, Viewer
@@ -40,6 +42,10 @@ SOURCE_SCORES = {
     "friends_of_friends": Account.friends_of_friends_score,
     "mutual_interest": Account.mutual_interest_score,
     "popular": Account.popular_score,
+    "similar_to_follows": Account.similar_score,
+    "recently_followed_by_followed": Account.lately_followed_score,
+    "circle_salsa": Account.circle_score,
+    "triangular_loops": Account.triangle_score,
     "trending": Account.trending_score,
     "reciprocation": Account.reciprocation_score,
 }
@@ -68,6 +74,10 @@ class FollowRecs(RecommendationFlow[Viewer, Account]):
             [
                 FriendsOfFriends(stores, params.FRIENDS_CAP).fail_open(),
                 MutualInterest(stores, stores.interests, params.INTEREST_CAP).fail_open(),
+                SimilarAccounts(stores, "follows", params.SIMILAR_CAP).fail_open(),
+                RecentlyFollowedByFollowed(stores, params.LATELY_CAP, params.WINDOW_H).fail_open(),
+                CircleOfTrust(stores, "salsa", params.CIRCLE_CAP).fail_open(),
+                TriangularLoops(stores, params.TRIANGLE_CAP).fail_open(),
                 Reciprocation(stores, params.RECIPROCATION_CAP).fail_open(),
                 trending.cached(_minute_and_cap, ttl_s=HOUR_S).fail_open(),
                 popular.cached(_minute_and_cap, ttl_s=HOUR_S).fail_open(),

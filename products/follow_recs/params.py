@@ -16,6 +16,18 @@ INTEREST_CAP = param(
     "follow_recs.mutual_interest.cap", 300, minimum=0, maximum=5_000, doc="People of like interest."
 )
 POPULAR_CAP = param("follow_recs.popular.cap", 100, minimum=0, maximum=5_000, doc="Popular accounts.")
+SIMILAR_CAP = param(
+    "follow_recs.similar.cap", 200, minimum=0, maximum=5_000, doc="Accounts like those followed."
+)
+LATELY_CAP = param(
+    "follow_recs.lately.cap", 50, minimum=0, maximum=5_000, doc="Whom the followed follow just now."
+)
+CIRCLE_CAP = param(
+    "follow_recs.circle.cap", 200, minimum=0, maximum=5_000, doc="Accounts by the circle of trust."
+)
+TRIANGLE_CAP = param(
+    "follow_recs.triangle.cap", 100, minimum=0, maximum=5_000, doc="Who follows back by a corner."
+)
 TRENDING_CAP = param(
     "follow_recs.trending.cap", 100, minimum=0, maximum=5_000, doc="Accounts followed lately."
 )

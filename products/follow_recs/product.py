@@ -8,6 +8,9 @@ import components.hydrators.accounts
 import components.rankers.logistic
 import components.rankers.training
 import components.sources.accounts
+import components.sources.attention
+import components.sources.people.similar
+import components.sources.people.strong_ties
 import products.follow_recs.flow
 import products.follow_recs.training
 from components.models.logistic import LogisticModel
@@ -21,6 +24,9 @@ from products.follow_recs.training import INPUTS, Training, train
 
 VERSION = (
     components.sources.accounts,
+    components.sources.attention,
+    components.sources.people.similar,
+    components.sources.people.strong_ties,
     components.hydrators.accounts,
     components.rankers.logistic,
     components.rankers.training,

@@ -32,6 +32,10 @@ INPUTS = (
     Account.mutual_interest_score,
     Account.popular_score,
     Account.new_followers,
+    Account.similar_score,
+    Account.lately_followed_score,
+    Account.circle_score,
+    Account.triangle_score,
     Account.trending_score,
     Account.reciprocation_score,
 )

@@ -14,7 +14,10 @@ from components.predicates.switched import Switched
 from components.predicates.viewer import MaxAge, NotIn, known_user
 from components.rankers.arrival import InArrivalOrder
 from components.side_effects.impressions import RecordImpressions
+from components.sources.exploration import NewAuthors
+from components.sources.liked_by_followed import LikedByFollowed
 from components.sources.posts import CoEngagement, InNetwork, PopularPosts
+from components.sources.trending import TrendingPosts
 from components.stores.controls import ControlStore
 from components.stores.impressions import ImpressionStore
 from components.stores.stores import SHOW_LESS, Stores
@@ -52,6 +55,8 @@ SOURCE_SCORES = {
     "in_network": Post.in_network_score,
     "co_engagement": Post.co_engagement_score,
     "popular": Post.popular_score,
+    "liked_by_followed": Post.liked_by_followed_score,
+    "trending_topic": Post.trending_score,
     "simclusters": Post.simclusters_score,
     "twhin": Post.twhin_score,
     "two_tower": Post.two_tower_score,
@@ -98,7 +103,10 @@ class ForYou(RecommendationFlow[Viewer, Post]):
             [
                 InNetwork(stores, params.IN_NETWORK_CAP, params.MAX_AGE_H).fail_open(),
                 CoEngagement(stores, params.CO_ENGAGEMENT_CAP, params.MAX_AGE_H).fail_open(),
+                LikedByFollowed(stores, None, params.LIKED_CAP, params.MAX_AGE_H).fail_open(),
+                TrendingPosts(stores, "topic", params.TRENDING_CAP, params.MAX_AGE_H).fail_open(),
                 PopularPosts(stores, params.POPULAR_CAP, params.MAX_AGE_H, params.WINDOW_H).fail_open(),
+                NewAuthors(stores, slate=params.EXPLORE_SLATE, max_age_h=params.MAX_AGE_H).fail_open(),
                 *(source.fail_open() for source in embeddings.sources()),
             ]
         )

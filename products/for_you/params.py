@@ -20,6 +20,15 @@ CO_ENGAGEMENT_CAP = param(
     "for_you.co_engagement.cap", 300, minimum=0, maximum=5_000, doc="Posts by co-engagement."
 )
 POPULAR_CAP = param("for_you.popular.cap", 200, minimum=0, maximum=5_000, doc="Popular posts.")
+LIKED_CAP = param(
+    "for_you.liked_by_followed.cap", 300, minimum=0, maximum=5_000, doc="Posts that the followed like."
+)
+TRENDING_CAP = param(
+    "for_you.trending.cap", 100, minimum=0, maximum=5_000, doc="Posts that trend in their topic."
+)
+EXPLORE_SLATE = param(
+    "for_you.exploration.slate", 600, minimum=0, maximum=5_000, doc="Posts of which a twentieth explores."
+)
 SIMCLUSTERS_CAP = param("for_you.simclusters.cap", 300, minimum=0, maximum=5_000, doc="Posts by communities.")
 TWHIN_CAP = param("for_you.twhin.cap", 300, minimum=0, maximum=5_000, doc="Posts by translation embeddings.")
 TWO_TOWER_CAP = param("for_you.two_tower.cap", 300, minimum=0, maximum=5_000, doc="Posts by two towers.")

@@ -10,8 +10,10 @@ import numpy as np
 import components.hydrators.posts
 import components.rankers.logistic
 import components.rankers.training
+import components.sources.liked_by_followed
 import components.sources.nearest
 import components.sources.posts
+import components.sources.trending
 import products.for_you.flow
 import products.for_you.training
 from components.models.logistic import LogisticModel
@@ -30,7 +32,9 @@ from products.for_you.training import INPUTS, Training, train
 
 VERSION = (
     components.sources.posts,
+    components.sources.liked_by_followed,
     components.sources.nearest,
+    components.sources.trending,
     components.hydrators.posts,
     components.rankers.logistic,
     components.rankers.training,

@@ -35,6 +35,8 @@ INPUTS = (
     Post.in_network_score,
     Post.co_engagement_score,
     Post.popular_score,
+    Post.liked_by_followed_score,
+    Post.trending_score,
     Post.simclusters_score,
     Post.twhin_score,
     Post.two_tower_score,
