@@ -82,13 +82,15 @@ def load_world(
     with atomic_folder(folder) as temporary:
         made.dataset.save(temporary / "data")
         np.savez(temporary / "truth.npz", **attrs.asdict(made.truth, recurse=False))
+        np.save(temporary / "vectors.npy", made.vectors)
     return made
 
 
 def _open_world(folder: Path, size: str, seed: int) -> World:
     with (folder / "truth.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         truth = Truth(**{name: arrays[name] for name in arrays.files})
-    return World(Dataset.open(folder / "data", checked=True), truth, seed, size)
+    vectors = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
+    return World(Dataset.open(folder / "data", checked=True), truth, seed, size, vectors)
 
 
 def _version() -> str:

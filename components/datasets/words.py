@@ -51,3 +51,24 @@ def texts_of(topic: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.o
 def _sentence(form: int, thing: str) -> str:
     text = _FORMS[form].format(thing)
     return text[0].upper() + text[1:]
+
+
+UNSAFE_WORDS = {
+    "nsfw": ("explicit pictures inside", "uncensored, adults only", "nudes in the thread"),
+    "toxicity": ("and you are all idiots", "shut up, losers", "only morons disagree"),
+}
+"""What posts say that deserve a label, by label."""
+
+
+def unsafe_texts(
+    texts: NDArray[np.object_], share: float, rng: np.random.Generator
+) -> tuple[NDArray[np.object_], tuple[NDArray[np.int64], NDArray[np.object_]]]:
+    """Some texts made unsafe, and which rows now deserve which label; a share of the texts for each label."""
+    changed, rows, names = texts.copy(), [], []
+    for label, phrases in UNSAFE_WORDS.items():
+        chosen = np.flatnonzero(rng.random(len(texts)) < share)
+        added = np.array(phrases, dtype=object)[rng.integers(0, len(phrases), len(chosen))]
+        changed[chosen] = changed[chosen] + ", " + added
+        rows.append(chosen)
+        names.append(np.full(len(chosen), label, dtype=object))
+    return changed, (np.concatenate(rows), np.concatenate(names))

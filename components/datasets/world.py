@@ -5,7 +5,8 @@ every metric is known.
 
 Source: the world of x-algorithm (August 2026): 16 topics; 2 to 4 topics a user with Gamma(1.5) weights; qualities
 Beta(2, 2); popularity rank**-1.05; 80 % of a person's posts on the main topic; delay lognormal around two hours;
-dwell exp(N(ln 6 + 2 gate, 0.8)) within [0.5, 300] s. The follow graph, sessions and position bias are ours.
+dwell exp(N(ln 6 + 2 gate, 0.8)) within [0.5, 300] s. The follow graph, sessions, threads, labels and position bias
+are ours.
 """
 
 from __future__ import annotations
@@ -20,13 +21,22 @@ from components.datasets.dataset import Dataset
 from components.datasets.schema import Relation
 from components.datasets.table import Table
 from components.datasets.truth import POSITION_DECAY, Truth, dwell_s, interest
-from components.datasets.words import TOPICS, texts_of
+from components.datasets.words import TOPICS, texts_of, unsafe_texts
+from components.datasets.world_slates import FRESH_MS, SLATE, Shelf, Shown, delays_ms
 
+DECIDED = (Relation.BLOCK, Relation.MUTE, Relation.DISMISSED, Relation.MUTE_REPOSTS, Relation.SHOW_LESS)
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 START_MS = 1_767_225_600_000  # 2026-01-01T00:00Z
 HOURLY = 1.0 + 0.8 * np.sin((np.arange(24) - 9) * np.pi / 12)
 """Relative activity by hour of the day: busiest at 15:00 UTC, quietest at 3:00."""
+FOLLOWED_BEFORE = 0.8
+"""Share of the follows that are older than the world; the others come while it lasts."""
+REPLIES, QUOTES, REPOSTS = 0.12, 0.04, 0.04
+"""Shares of the posts that answer, quote or repeat an earlier one on their topic."""
+UNSAFE = 0.01
+"""Share of the posts that say what a safety model should find, for each kind."""
+VECTOR_DIMENSIONS = 64
 
 
 @attrs.frozen
@@ -51,12 +61,17 @@ SIZES = {
 
 @attrs.frozen
 class World:
-    """A data set together with the truth behind it."""
+    """A data set together with the truth behind it.
+
+    Args:
+        vectors: ``(posts, 64)`` what an encoder of text and pictures might say of each post, in order of id.
+    """
 
     dataset: Dataset
     truth: Truth
     seed: int
     size: str
+    vectors: NDArray[np.float16] = attrs.field(repr=False)
 
 
 def generate(
@@ -82,7 +97,8 @@ def generate(
             progress(name)
         step()
     end_ms = START_MS + extent.days * DAY_MS
-    return World(Dataset(f"world-{name}", maker.tables, end_ms), maker.truth(), seed, name)
+    data = Dataset(f"world-{name}", maker.tables, end_ms)
+    return World(data, maker.truth(), seed, name, maker.vectors())
 
 
 class _Maker:
@@ -133,12 +149,15 @@ class _Maker:
         self.follower, self.followee = np.divmod(pairs, users)
         keep = self.follower != self.followee
         self.follower, self.followee = self.follower[keep], self.followee[keep]
-        created = START_MS - (rng.random(len(self.follower)) * 365 * DAY_MS).astype(np.int64)
+        edges = len(self.follower)
+        earlier, during = -rng.random(edges) * 365 * DAY_MS, rng.random(edges) * self.size.days * DAY_MS
+        since = np.where(rng.random(edges) < FOLLOWED_BEFORE, earlier, during)
+        self.follow_created = START_MS + since.astype(np.int64)
         self.tables["follows"] = Table(
             {
                 "follower_id": self.user_id[self.follower],
                 "followee_id": self.user_id[self.followee],
-                "created_ms": created,
+                "created_ms": self.follow_created,
             }
         )
         self._make_relations()
@@ -148,7 +167,7 @@ class _Maker:
         count = users // 2
         pairs = np.unique(rng.integers(0, users, count) * users + _draw(self.popularity, count, rng))
         actor, subject = np.divmod(pairs, users)
-        kind = rng.choice([int(Relation.BLOCK), int(Relation.MUTE), int(Relation.DISMISSED)], len(pairs))
+        kind = rng.choice([int(kind) for kind in DECIDED], len(pairs))
         strangers = ~np.isin(pairs, self.follower * users + self.followee) & (actor != subject)
         self.tables["relations"] = Table(
             {
@@ -170,17 +189,47 @@ class _Maker:
         self.post_quality = rng.beta(2, 2, posts).astype(np.float32)
         self.media = rng.choice(3, posts, p=[0.6, 0.25, 0.15]).astype(np.int8)
         self.post_id = np.arange(1, posts + 1) * 10
+        references = self._references(rng.random(posts))
+        texts, labels = unsafe_texts(texts_of(topic, rng), UNSAFE, rng)
+        texts[references["repost_of"] >= 0] = ""
         self.tables["posts"] = Table(
             {
                 "post_id": self.post_id,
                 "author_id": self.user_id[author],
                 "created_ms": created,
-                "text": texts_of(topic, rng),
+                "text": texts,
                 "topic": topic,
                 "language": self.tables["users"]["language"][author],
                 "media": self.media,
+                "video_ms": np.where(self.media == 2, rng.integers(3_000, 90_000, posts), 0).astype(np.int32),
+                **references,
             }
         )
+        rows, names = labels
+        self.tables["labels"] = Table(
+            {
+                "post_id": self.post_id[rows],
+                "label": names,
+                "score": rng.uniform(0.8, 1.0, len(rows)).astype(np.float32),
+            }
+        )
+
+    def _references(self, kind: NDArray[np.floating]) -> dict[str, NDArray[np.int64]]:
+        """Ids of the earlier posts on the same topic that some posts answer, quote or repeat; -1 for none."""
+        steps = self.rng.geometric(0.1, len(kind))
+        earlier = Shelf.of(self.post_topic, self.post_created - START_MS).before(np.arange(len(kind)), steps)
+        ids = np.where(earlier >= 0, self.post_id[earlier], -1)
+        bounds = np.cumsum([0.0, REPLIES, QUOTES, REPOSTS])
+        spans = zip(("reply_to", "quote_of", "repost_of"), bounds[:-1], bounds[1:], strict=True)
+        return {name: np.where((kind >= low) & (kind < high), ids, -1) for name, low, high in spans}
+
+    def vectors(self) -> NDArray[np.float16]:
+        """``(posts, 64)`` of length about 1: half what the post is about, a third who wrote it, the rest chance."""
+        shape = VECTOR_DIMENSIONS
+        topics = _directions(len(TOPICS), shape, self.rng)[self.post_topic]
+        authors = _directions(self.size.users, shape, self.rng)[self.post_author]
+        noise = _directions(len(self.post_id), shape, self.rng)
+        return (0.7 * topics + 0.5 * authors + 0.5 * noise).astype(np.float16)
 
     def _moments(self, count: int, days: int) -> NDArray[np.int64]:
         hour = _draw(np.tile(HOURLY, days), count, self.rng)
@@ -189,50 +238,39 @@ class _Maker:
     def make_impressions(self) -> None:
         """Seven in ten impressions are on a topic the viewer likes; half of all are by people they follow."""
         rng = self.rng
-        count = self.size.users * self.size.impressions
-        viewer = _draw(np.sqrt(self.activity), count, rng)
-        post = self._shown_posts(viewer)
-        delay_s = rng.lognormal(np.log(2 * 3600), 1.0, count)
-        time_ms = self.post_created[post] + (delay_s * 1000).astype(np.int64)
-        end_ms = START_MS + self.size.days * DAY_MS
-        shown = (self.post_author[post] != viewer) & (time_ms < end_ms)
-        viewer, post, time_ms = viewer[shown], post[shown], time_ms[shown]
-        _, first = np.unique(viewer * len(self.post_id) + post, return_index=True)
-        order = first[np.argsort(time_ms[first], kind="stable")]
-        viewer, post, time_ms = viewer[order], post[order], time_ms[order]
-        position = rng.geometric(0.12, len(viewer)) - 1
-        examined = rng.random(len(viewer)) < POSITION_DECAY**position
-        self._engage(viewer, post, time_ms, examined)
+        sessions = self.size.users * self.size.impressions // SLATE
+        viewer = np.repeat(_draw(np.sqrt(self.activity), sessions, rng), SLATE)
+        time_ms = np.repeat(self._moments(sessions, self.size.days), SLATE)
+        post = self._shown_posts(viewer, time_ms)
+        kept = (post >= 0) & (self.post_author[post] != viewer)
+        shown = Shown.of(viewer[kept], post[kept], time_ms[kept], len(self.post_id))
+        examined = rng.random(len(shown.viewer)) < POSITION_DECAY**shown.position
+        self._engage(shown.viewer, shown.post, shown.time_ms, examined)
         self.tables["impressions"] = Table(
             {
-                "viewer_id": self.user_id[viewer],
-                "post_id": self.post_id[post],
-                "time_ms": time_ms,
-                "position": position.astype(np.int32),
-                "propensity": POSITION_DECAY ** position.astype(np.float32),
+                "viewer_id": self.user_id[shown.viewer],
+                "post_id": self.post_id[shown.post],
+                "time_ms": shown.time_ms,
+                "position": shown.position.astype(np.int32),
+                "propensity": POSITION_DECAY ** shown.position.astype(np.float32),
             }
         )
 
-    def _shown_posts(self, viewer: NDArray[np.int64]) -> NDArray[np.int64]:
-        rng, posts = self.rng, len(self.post_id)
-        post = rng.integers(0, posts, len(viewer))
-        by_topic = np.argsort(self.post_topic, kind="stable")
-        bounds = np.searchsorted(self.post_topic[by_topic], np.arange(len(TOPICS) + 1))
-        alike = rng.random(len(viewer)) < 0.7
-        topic = _draw_rows(self.preference[viewer], rng)
-        spread = bounds[topic + 1] - bounds[topic]
-        draw = bounds[topic] + (rng.random(len(viewer)) * spread).astype(np.int64)
-        post = np.where(alike & (spread > 0), by_topic[np.minimum(draw, posts - 1)], post)
-        followed = _random_of(self.follower, self.followee, viewer, self.size.users, rng)
-        by_author = np.argsort(self.post_author, kind="stable")
-        theirs = np.searchsorted(self.post_author[by_author], [followed, followed + 1])
-        own = by_author[
-            np.minimum(
-                theirs[0] + (rng.random(len(viewer)) * (theirs[1] - theirs[0])).astype(np.int64), posts - 1
-            )
-        ]
-        in_network = (rng.random(len(viewer)) < 0.5) & (theirs[1] > theirs[0])
-        return np.where(in_network, own, post)
+    def _shown_posts(self, viewer: NDArray[np.int64], time_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+        """For each place of a slate the latest fitting post of about two hours before, or -1."""
+        rng, count = self.rng, len(viewer)
+        since = self.post_created - START_MS
+        until = time_ms - START_MS - delays_ms(count, rng)
+        everything, nobody = Shelf.of(np.zeros(len(since), np.int64), since), np.zeros(count, np.int64)
+        post = everything.latest(nobody, until)
+        alike = rng.random(count) < 0.7
+        liked = Shelf.of(self.post_topic, since).latest(_draw_rows(self.preference[viewer], rng), until)
+        post = np.where(alike & (liked >= 0), liked, post)
+        follow = _random_of(self.follower, viewer, self.size.users, rng)
+        theirs = Shelf.of(self.post_author, since).latest(self.followee[follow], until)
+        fresh = (theirs >= 0) & (follow >= 0) & (self.follow_created[follow] <= time_ms)
+        fresh &= until - since[theirs] <= FRESH_MS
+        return np.where((rng.random(count) < 0.5) & fresh, theirs, post)
 
     def _engage(
         self,
@@ -277,6 +315,11 @@ def _draw(weights: NDArray[np.floating], count: int, rng: np.random.Generator) -
     return np.minimum(np.searchsorted(total, rng.random(count) * total[-1], side="right"), len(weights) - 1)
 
 
+def _directions(count: int, dimensions: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    drawn = rng.normal(size=(count, dimensions)).astype(np.float32)
+    return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+
+
 def _draw_rows(weights: NDArray[np.floating], rng: np.random.Generator) -> NDArray[np.int64]:
     """One column a row, with probability in proportion to the row's weights."""
     total = np.cumsum(weights, axis=1)
@@ -284,16 +327,9 @@ def _draw_rows(weights: NDArray[np.floating], rng: np.random.Generator) -> NDArr
 
 
 def _random_of(
-    key: NDArray[np.int64],
-    value: NDArray[np.int64],
-    wanted: NDArray[np.int64],
-    size: int,
-    rng: np.random.Generator,
+    key: NDArray[np.int64], wanted: NDArray[np.int64], size: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """For each wanted key a random one of its values; the key itself if it has none. ``key`` is ascending."""
+    """For each wanted key the position of a random one of its entries; -1 if it has none. ``key`` is ascending."""
     bounds = np.searchsorted(key, np.arange(size + 1))
     begin, count = bounds[wanted], bounds[wanted + 1] - bounds[wanted]
-    if not len(value):
-        return wanted
-    found = value[np.minimum(begin + (rng.random(len(wanted)) * count).astype(np.int64), len(value) - 1)]
-    return np.where(count > 0, found, wanted)
+    return np.where(count > 0, begin + (rng.random(len(wanted)) * count).astype(np.int64), -1)

@@ -7,6 +7,9 @@ import pytest
 
 from components.datasets import Action, generate, load_world
 from components.datasets.truth import BASE_RATES, GATE_CENTRE, GATE_SLOPE
+from components.datasets.words import UNSAFE_WORDS
+from components.datasets.world import START_MS
+from components.datasets.world_slates import SLATE
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +125,75 @@ def test_a_damaged_cache_is_replaced(tmp_path):
         file.write_bytes(file.read_bytes()[:1000])
     assert len(load_world("tiny", 3, tmp_path).dataset.posts) == 2_000
     assert len(list(tmp_path.iterdir())) == 1
+
+
+class TestSlates:
+    def test_a_viewer_and_a_moment_are_a_slate_with_places_from_the_top(self, world):
+        table = world.dataset["impressions"].sort_by("viewer_id", "time_ms", "position")
+        pairs = np.stack([table["viewer_id"], table["time_ms"]])
+        begins = np.concatenate([[True], (np.diff(pairs, axis=1) != 0).any(axis=0)])
+        first = np.flatnonzero(begins)[np.cumsum(begins) - 1]
+        assert table["position"].tolist() == (np.arange(len(table)) - first).tolist()
+        assert table["position"].max() < SLATE
+        assert np.bincount(np.cumsum(begins)).mean() > SLATE / 2
+
+    def test_posts_are_shown_about_two_hours_after_they_were_posted(self, world):
+        table, posts = world.dataset["impressions"], world.dataset.posts
+        created = posts["created_ms"][np.searchsorted(posts["post_id"], table["post_id"])]
+        hours = (table["time_ms"] - created) / 3_600_000
+        assert (hours > 0).all()
+        assert 1.0 < np.median(hours) < 6.0
+
+    def test_places_are_looked_at_as_often_as_their_propensity_says(self):
+        data = generate("small", seed=1).dataset
+        table, acted = data["impressions"], data.engagements
+        liked = acted.where(acted["action"] == int(Action.FAV))
+        keys = table["viewer_id"] * 10**7 + table["post_id"]
+        was_liked = np.isin(keys, liked["viewer_id"] * 10**7 + liked["post_id"])
+        rates = [was_liked[table["position"] == place].mean() for place in range(8)]
+        decays = np.array(rates[1:]) / np.array(rates[:-1])
+        assert np.exp(np.log(decays).mean()) == pytest.approx(0.85, abs=0.03)
+        assert table["propensity"] == pytest.approx(0.85 ** table["position"], rel=1e-5)
+
+
+def test_some_follows_come_while_the_world_lasts_and_show_posts_only_from_then_on(world):
+    since = world.dataset.follows["created_ms"]
+    assert (since >= START_MS).mean() == pytest.approx(0.2, abs=0.03)
+    assert since.max() < world.dataset.now_ms
+
+
+def test_threads_lead_to_earlier_posts_on_the_topic(world):
+    posts = world.dataset.posts
+    created = dict(zip(posts["post_id"].tolist(), posts["created_ms"].tolist(), strict=True))
+    topic = dict(zip(posts["post_id"].tolist(), posts["topic"].tolist(), strict=True))
+    for name, share in (("reply_to", 0.12), ("quote_of", 0.04), ("repost_of", 0.04)):
+        pairs = [
+            (post, other)
+            for post, other in zip(posts["post_id"].tolist(), posts[name].tolist(), strict=True)
+            if other >= 0
+        ]
+        assert len(pairs) / len(posts) == pytest.approx(share, abs=0.03)
+        assert all(created[other] <= created[post] and topic[other] == topic[post] for post, other in pairs)
+    assert (posts["text"][posts["repost_of"] >= 0] == "").all()
+
+
+def test_labels_name_what_the_text_says(world):
+    posts, labels = world.dataset.posts, world.dataset["labels"]
+    text = dict(zip(posts["post_id"].tolist(), posts["text"].tolist(), strict=True))
+    reposts = set(posts["post_id"][posts["repost_of"] >= 0].tolist())
+    assert set(labels["label"].tolist()) == set(UNSAFE_WORDS)
+    for post, label in zip(labels["post_id"].tolist(), labels["label"].tolist(), strict=True):
+        assert post in reposts or any(phrase in text[post] for phrase in UNSAFE_WORDS[label])
+
+
+def test_vectors_tell_topics_and_authors_apart(world):
+    vectors, posts = world.vectors.astype(np.float64), world.dataset.posts
+    assert vectors.shape == (len(posts), 64)
+    rng = np.random.default_rng(0)
+    one, other = rng.integers(0, len(posts), (2, 20_000))
+    similar = (vectors[one] * vectors[other]).sum(axis=1)
+    same_topic = posts["topic"][one] == posts["topic"][other]
+    same_author = posts["author_id"][one] == posts["author_id"][other]
+    apart = similar[~same_topic & ~same_author].mean()
+    assert similar[same_topic & ~same_author].mean() > apart + 0.3
+    assert similar[same_author & (one != other)].mean() > apart + 0.3

@@ -80,7 +80,7 @@ def test_post_features_are_what_they_are_called(now_ms):
             assert post.followed_engagers == sum(post.row in engaged[row] for row in follows[me])
             assert post.age_h == pytest.approx(max(0, now_ms - post.created_ms) / HOUR_MS, rel=1e-5)
             assert post.has_media == (STORES.posts.traits["media"][post.row] > 0)
-            assert post.is_reply == 0
+            assert post.is_reply == (STORES.posts.traits["reply_to"][post.row] >= 0)
 
 
 @pytest.mark.parametrize("now_ms", MOMENTS)
