@@ -92,9 +92,9 @@ def generate(
         ("posts", maker.make_posts),
         ("impressions", maker.make_impressions),
     )
-    for name, step in steps:
+    for stage, step in steps:
         if progress is not None:
-            progress(name)
+            progress(stage)
         step()
     end_ms = START_MS + extent.days * DAY_MS
     data = Dataset(f"world-{name}", maker.tables, end_ms)

@@ -61,7 +61,8 @@ async def _logistic(workshop: Workshop) -> LogisticModel:
     past, training, embeddings = workshop.past.stores, Training(seed=workshop.choices.seed), NO_EMBEDDINGS
     if workshop.choices.embeddings:
         training = attrs.evolve(training, warm_up=EMBEDDED, cut_off=LAST)
-        known_ms = int(np.quantile(past.engagements.time_ms, EMBEDDED))
+        times = np.sort(past.engagements.time_ms)
+        known_ms = int(times[int(EMBEDDED * len(times))])  # the first request that is learned from
         earlier = workshop.past.data.as_of(known_ms)
         embeddings = await learned(attrs.evolve(workshop, past=Loaded(earlier, stores_of(earlier))))
 

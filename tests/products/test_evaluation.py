@@ -105,9 +105,9 @@ def test_nothing_is_liked_more_than_the_ceiling_and_the_truth_is_asked(report, c
     assert isinstance(contest.truth, Truth)
 
 
-def test_the_union_of_the_sources_finds_at_least_what_each_finds(report):
+def test_the_union_of_the_sources_finds_at_least_what_each_finds(report, flows):
     union = report.find("all sources", "recall@200").interval.estimate
-    sources = ("in_network", "co_engagement", "popular")
+    sources = flows["for_you"].sources.names
     alone, unique = (
         [report.find(name, metric).interval.estimate for name in sources]
         for metric in ("recall@200", "unique@200")

@@ -27,6 +27,10 @@ def test_a_seed_gives_the_same_world_bit_for_bit():
     assert one.dataset.posts["author_id"].tolist() != other.dataset.posts["author_id"].tolist()
 
 
+def test_a_world_is_called_by_its_size(world):
+    assert (world.dataset.name, world.size) == ("world-small", "small")
+
+
 def test_an_unknown_size_is_refused():
     with pytest.raises(ValueError, match="tiny, small, medium, large, got 'huge'"):
         generate("huge")
