@@ -14,6 +14,7 @@ from components.rankers.heavy import UnderLoad
 from components.rankers.training import UpToRanker
 from components.sources.baselines import BestPosts, NewestPosts, RandomPosts
 from components.stores.from_dataset import stores_of
+from components.stores.impressions import ImpressionStore
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer
 from mixer import CandidateSource, Component, RecommendationFlow
@@ -31,9 +32,14 @@ HORIZON_MS = 24 * HOUR_MS
 class OneSource(InOrder, ForYou):
     """The flow with one source in its own order."""
 
-    def __init__(self, stores: Stores, source: CandidateSource[Viewer, Post]) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        source: CandidateSource[Viewer, Post],
+        impressions: ImpressionStore | None = None,
+    ) -> None:
         self.only = (source,)
-        super().__init__(stores, KeepOrder())
+        super().__init__(stores, KeepOrder(), impressions)
 
 
 def trial(loaded: Loaded, users: int, seed: int) -> Trial:
