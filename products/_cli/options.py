@@ -16,7 +16,10 @@ TOP = "top"
 DataOption = Annotated[
     Path | None,
     typer.Option(
-        "--data", "-d", help="Last.fm (HetRec 2011) or Higgs: a directory, archive or file as published."
+        "--data",
+        "-d",
+        help="Last.fm, Higgs or MovieLens as published, a folder of CSV files, an edge list, an event log, or a saved"
+        " data set.",
     ),
 ]
 UserOption = Annotated[int | None, typer.Option("--user", "-u", help="Whom for; a busy user unless given.")]

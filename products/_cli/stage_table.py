@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
+from components.predicates.switched import Switched
 from mixer import RecommendationFlow, SourceRegistry
 from mixer.component import Component
 from mixer.trace import STAGES
@@ -25,7 +26,7 @@ def stage_table(flow: RecommendationFlow[Any, Any]) -> str:
 
 def _leaves(component: Component) -> Iterator[Component]:
     """What a person wrote: operators, which are private classes, and registries are only what holds it together."""
-    if isinstance(component, SourceRegistry) or type(component).__name__.startswith("_"):
+    if isinstance(component, SourceRegistry | Switched) or type(component).__name__.startswith("_"):
         children = list(component.children())
         for child in children:
             yield from _leaves(child)
