@@ -15,7 +15,10 @@ _HELPERS = {"__main__", "machine", "peer_adapter"}
 
 def main() -> int:
     known = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in _HELPERS)
-    names = [argument for argument in sys.argv[1:] if not argument.startswith("-")] or known
+    # Names come first; what follows the first option belongs to the options.
+    given = sys.argv[1:]
+    begin = next((at for at, argument in enumerate(given) if argument.startswith("-")), len(given))
+    names = given[:begin] or known
     if "--list" in sys.argv:
         print("\n".join(known))
         return 0
@@ -23,7 +26,7 @@ def main() -> int:
     if unknown:
         print(f"unknown benchmark {', '.join(unknown)}; there are: {', '.join(known)}", file=sys.stderr)
         return 2
-    options = [argument for argument in sys.argv[1:] if argument.startswith("-")]
+    options = given[begin:]
     for name in names:
         print(f"== {name}", file=sys.stderr)
         sys.argv = [name, *options]
