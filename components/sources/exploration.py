@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import attrs
 import numpy as np
 from attrs.validators import and_, ge, le
 
-from components.sources.answers import posts_at
-from components.sources.baselines import young_posts
+from components.sources.answers import best, posts_at
+from components.sources.posts import HOUR_MS
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer, setting
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @attrs.frozen
@@ -37,13 +42,26 @@ class NewAuthors(CandidateSource[Viewer, Post]):
 
     def fetch(self, viewer: Viewer) -> Candidates[Post]:
         history, posts = viewer.history, self.stores.posts
-        rows = young_posts(self.stores, viewer, setting(viewer, self.max_age_h))
-        rows = rows[np.lexsort((rows, -posts.created_ms[rows]))]
-        authors, newest = np.unique(posts.author[rows], return_index=True)
-        followers = self.stores.follows.reverse.degrees(authors, history.now_ms)
-        keep = (followers <= self.most_followers) & ~history.follow_mask[authors] & (authors != history.row)
-        rows = rows[newest[keep]]
+        since_ms = history.now_ms - setting(viewer, self.max_age_h) * HOUR_MS
+        rows = posts.made_between(since_ms, history.now_ms)
+        newest = np.full(len(self.stores.users), -1, dtype=np.int64)
+        newest[posts.author[rows]] = rows  # the last of each author stays
+        authors = np.flatnonzero((newest >= 0) & ~history.follow_mask)
+        authors = authors[authors != history.row]
         count = int(viewer.request.scaled(setting(viewer, self.slate)) * self.share)
-        draws = 1.0 - viewer.request.rng(self.name).random(len(rows))
-        chosen = np.argsort(-draws, kind="stable")[:count]
-        return posts_at(self.stores, rows[chosen], draws[chosen])
+        draws = 1.0 - viewer.request.rng(self.name).random(len(authors))
+        chosen = self._first(authors, draws, count, history.now_ms)
+        return posts_at(self.stores, newest[authors[chosen]], draws[chosen])
+
+    def _first(
+        self, authors: NDArray[np.int64], draws: NDArray[np.float64], count: int, now_ms: int
+    ) -> NDArray[np.int64]:
+        """Positions of the highest draws among authors with few followers, highest first."""
+        # Followers are counted for the highest draws alone; most authors have few, so that suffices as a rule.
+        for looked_at in (16 * count, len(authors)):
+            order = best(draws, looked_at)
+            followers = self.stores.follows.reverse.degrees(authors[order], now_ms)
+            chosen = order[followers <= self.most_followers][:count]
+            if len(chosen) == count:
+                break
+        return chosen

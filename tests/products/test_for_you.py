@@ -21,7 +21,7 @@ from products.for_you.flow import ForYou
 from products.for_you.training import INPUTS, Collector, Training, moments_of, train
 
 USERS = range(1, 201, 7)
-GOLDEN = [19890, 19710, 19840, 19430, 19810, 18970, 19970, 18160, 19650, 19200]
+GOLDEN = [19890, 19710, 19810, 19430, 19840, 18970, 19970, 18160, 19650, 19200]
 
 
 def viewer_of(stores, user, **fields):
