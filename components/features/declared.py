@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import attrs
 import numpy as np
@@ -12,9 +12,6 @@ from numpy.typing import NDArray
 
 from components.models.heavy_ranker.config import FeatureConfig, IdConfig, NormConfig
 from components.models.heavy_ranker.rows import Rows
-
-if TYPE_CHECKING:
-    from typing import Any
 
 Subject = Literal["viewer", "post", "author", "pair", "similarity", "time"]
 Kind = Literal["continuous", "binary", "id"]
@@ -49,19 +46,28 @@ class Asked:
     """Pairs whose features are wanted, grouped by request: one request while serving, many while training.
 
     Shapes: ``viewer`` (requests,) user rows; ``now_ms`` (requests,); ``request`` (pairs,) the request of each pair;
-    ``post`` (pairs,) post rows. Nothing at or after a request's moment may enter its features.
+    ``post`` (pairs,) post rows; ``given`` name -> (pairs,) what the candidates of a flow bring along. Nothing at or
+    after a request's moment may enter its features.
     """
 
     viewer: NDArray[np.int64]
     now_ms: NDArray[np.int64]
     request: NDArray[np.int64]
     post: NDArray[np.int64]
+    given: Mapping[str, NDArray[Any]] = attrs.field(factory=dict)
 
     @classmethod
-    def one(cls, viewer: int, now_ms: int, post: NDArray[np.integer]) -> Asked:
+    def one(
+        cls,
+        viewer: int,
+        now_ms: int,
+        post: NDArray[np.integer],
+        given: Mapping[str, NDArray[Any]] | None = None,
+    ) -> Asked:
         """The candidates of one request."""
         rows = np.asarray(post, np.int64)
-        return cls(np.array([viewer]), np.array([now_ms]), np.zeros(len(rows), np.int64), rows)
+        request = np.zeros(len(rows), np.int64)
+        return cls(np.array([viewer]), np.array([now_ms]), request, rows, given or {})
 
     def __len__(self) -> int:
         return len(self.post)

@@ -104,8 +104,6 @@ class PostTraits:
         Feature("post.reply", "post", ("posts.reply_to",), "binary"),
         Feature("post.repost", "post", ("posts.repost_of",), "binary"),
         Feature("post.quote", "post", ("posts.quote_of",), "binary"),
-        Feature("thing_id", "post", ("posts.topic",), "id", IdConfig(1024, 8)),
-        Feature("author_id", "author", ("posts.author_id",), "id", IdConfig(4096, 8, hashes=2)),
     )
 
     def compute(self, asked: Asked) -> Sequence[NDArray[Any]]:
@@ -113,16 +111,28 @@ class PostTraits:
         media = store.number("media", 0)[post]
         age_h = (asked.now_ms[asked.request] - store.created_ms[post]) / HOUR_MS
         refers = [store.number(trait, -1)[post] >= 0 for trait in ("reply_to", "repost_of", "quote_of")]
-        thing = self.journal.thing[post]
         return [
             np.maximum(age_h, 0.0),
             store.number("video_ms", 0)[post] / 1000.0,
             media == 1,
             media == 2,
             *refers,
-            np.where(thing > 0, thing, -1),
-            self.journal.stores.users.ids[store.author[post]],
         ]
+
+
+@attrs.frozen(eq=False)
+class Identities:
+    """What a post is about and who made it, to be embedded; worth it where each is shown many times."""
+
+    journal: Journal = attrs.field(repr=False)
+    features = (
+        Feature("thing_id", "post", ("posts.topic",), "id", IdConfig(1024, 8)),
+        Feature("author_id", "author", ("posts.author_id",), "id", IdConfig(4096, 8, hashes=2)),
+    )
+
+    def compute(self, asked: Asked) -> Sequence[NDArray[Any]]:
+        store, thing = self.journal.stores.posts, self.journal.thing[asked.post]
+        return [np.where(thing > 0, thing, -1), self.journal.stores.users.ids[store.author[asked.post]]]
 
 
 @attrs.frozen(eq=False)
@@ -202,7 +212,12 @@ class TimeOfDay:
 
 @attrs.frozen(eq=False)
 class Similarity:
-    """Dot product and cosine of the viewer's and the post's vectors; missing where either is unknown."""
+    """Dot product and cosine of the viewer's and the post's vectors; missing where either is unknown.
+
+    Args:
+        journal: where users and posts are.
+        encoder: makes the vectors; it must not have learned from what came after the requests.
+    """
 
     journal: Journal = attrs.field(repr=False)
     encoder: Encoder
@@ -226,10 +241,35 @@ class Similarity:
         return [np.where(known, dots, np.nan), np.where(known, dots / np.where(known, norms, 1.0), np.nan)]
 
 
-def heavy_features(journal: Journal, encoders: Sequence[Encoder] = ()) -> FeatureSet:
-    """The features of the heavy ranker; all that they know, they know as of the request."""
+@attrs.frozen(eq=False)
+class Given:
+    """What sources and hydrators of a flow found out about its candidates; missing where they did not."""
+
+    names: tuple[str, ...]
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        return tuple(Feature(f"given.{name}", "pair", ("request",)) for name in self.names)
+
+    def compute(self, asked: Asked) -> Sequence[NDArray[Any]]:
+        nothing = np.full(len(asked), np.nan, np.float32)
+        return [asked.given.get(name, nothing) for name in self.names]
+
+
+def heavy_features(
+    journal: Journal, encoders: Sequence[Encoder] = (), given: Sequence[str] = ()
+) -> FeatureSet:
+    """The features of the heavy ranker; all that they know, they know as of the request.
+
+    Args:
+        journal: what happened.
+        encoders: whose similarities are features.
+        given: names of columns that candidates bring along.
+    """
     groups: list[FeatureGroup] = [*_aggregates(journal), Shares(journal)]
-    groups += [Network(journal), PostTraits(journal), TimeOfDay()]
+    groups += [Network(journal), PostTraits(journal), TimeOfDay(), Given(tuple(given))]
+    if journal.has_impressions:
+        groups.append(Identities(journal))
     return FeatureSet((*groups, *(Similarity(journal, encoder) for encoder in encoders)))
 
 

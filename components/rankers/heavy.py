@@ -23,7 +23,7 @@ from components.models.weighted_score import (
     weighted_score,
 )
 from components.stores.types import Post, Viewer
-from mixer import Candidates, Ranker, note, tracing
+from mixer import Candidates, Column, Ranker, note, tracing
 from mixer.component import resolved
 from mixer.run import Cause, degrade
 
@@ -78,6 +78,7 @@ class HeavyRanker(Ranker[Viewer, Post]):
         model: answers with (pairs, heads).
         heads: names of its columns.
         weights: a weight set, or what chooses one for a request.
+        given: columns of the candidates that are features too.
 
     Source: home-mixer 2023: value of a conversation click is the larger of its two heads; offset epsilon 0.001.
     """
@@ -86,12 +87,14 @@ class HeavyRanker(Ranker[Viewer, Post]):
     model: Served = attrs.field(repr=False)
     heads: tuple[str, ...]
     weights: WeightSet | Callable[[Viewer], WeightSet] = APRIL_2023
+    given: tuple[Column[Any, Any], ...] = ()
 
     async def rank(self, target: Viewer, candidates: Candidates[Post]) -> Candidates[Post]:
         if not len(candidates):
             return candidates
         history = target.history
-        asked = Asked.one(history.row, history.now_ms, candidates[Post.row])
+        given = {column.name: candidates[column] for column in self.given}
+        asked = Asked.one(history.row, history.now_ms, candidates[Post.row], given)
         rows = await anyio.to_thread.run_sync(self.features.rows, asked)
         scored = self.combine(target, await self.model.score(rows))
         scores = scored.score.astype(np.float32)

@@ -32,6 +32,7 @@ class Embeddings:
         twhin: users and posts in one space.
         two_tower: users by history, posts by content.
         half_life_h: after which an engagement counts half for where a new post is.
+        until_ms: the moment up to which they learned; they know the future of requests before it.
         stores: where posts and engagements are looked up; none, and there is nothing to search.
     """
 
@@ -39,6 +40,7 @@ class Embeddings:
     twhin: TwhinEmbeddings | None = None
     two_tower: TwoTowerModel | None = None
     half_life_h: float = 8.0
+    until_ms: int = 0
     stores: Stores | None = None
 
     @property
@@ -92,6 +94,7 @@ async def learned(workshop: Workshop) -> Embeddings:
         await _twhin(workshop),
         await _two_tower(workshop),
         half_life_h(workshop.params),
+        workshop.past.data.now_ms,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import attrs
@@ -11,7 +11,7 @@ import numpy as np
 
 from components.datasets import Action, Dataset
 from components.features.declared import Asked, FeatureSet
-from components.features.groups import Encoder, heavy_features
+from components.features.groups import heavy_features
 from components.features.journal import Journal
 from components.features.labels import HEADS, LABEL_WINDOW_MS, shown_examples
 from components.models.files import atomic_folder
@@ -27,11 +27,13 @@ from components.models.heavy_ranker.trainer import Data, Trainer, calibrate
 from components.models.runtimes import load_chosen, one_thread_pays, threads
 from components.rankers.heavy import HeavyRanker, Served, Threaded
 from components.stores.stores import Stores
-from components.stores.types import Post, Viewer
+from components.stores.types import Post
+from mixer import Candidates
 from mixer.params import Params
 from mixer.rankers import KeepOrder
+from products.for_you.embeddings import NO_EMBEDDINGS, Embeddings
 from products.for_you.scoring_params import chosen_weights
-from products.for_you.training import Collector, Training, moments_of, past_requests
+from products.for_you.training import INPUTS, Collector, Training, moments_of, past_requests
 
 Track = Callable[[Iterable[int]], Iterable[int]]
 
@@ -41,15 +43,17 @@ SPLITS: Mapping[str, tuple[float, float]] = {
     "calibrate": (0.82, 1.0),
 }
 """Shares of the requests, in order of time; the first ones only serve as history."""
-PRESET, FEATURES = "for_you", "features.txt"
+PRESET, REPLAYED_PRESET, FEATURES = "for_you", "for_you_replayed", "features.txt"
 SHARD_ROWS = 50_000
-LAST_REQUEST = 0.999
-"""Where nobody knows what was shown, requests are taken up to this share of the engagements."""
+REQUESTS, LAST_REQUEST = 4_000, 0.999
+"""Where nobody knows what was shown: how many requests are made, and up to which share of the engagements."""
 
 
-def features_of(stores: Stores, data: Dataset, encoders: Sequence[Encoder] = ()) -> FeatureSet:
-    """The heavy ranker's features as of any moment of these data."""
-    return heavy_features(Journal.of(stores, data), encoders)
+def features_of(stores: Stores, data: Dataset) -> FeatureSet:
+    """The heavy ranker's features as of any moment of these data; without impressions, the light ranker's are added."""
+    journal = Journal.of(stores, data)
+    names = () if journal.has_impressions else tuple(column.name for column in INPUTS)
+    return heavy_features(journal, given=names)
 
 
 async def train_heavy(
@@ -61,32 +65,37 @@ async def train_heavy(
     folder: Path,
     *,
     config: RankerConfig | None = None,
-    encoders: Sequence[Encoder] = (),
+    embeddings: Embeddings = NO_EMBEDDINGS,
 ) -> Path:
     """A checkpoint in ``folder``, calibrated on the last part of the data; made once, whole or not at all.
 
     Data with impressions give a row for each, with the labels of all ten heads. Without, viewers are asked about in
-    the past: what they engaged with is positive, and candidates of the flow, sampled and weighted, are negative.
+    the past: what they engaged with is positive, and candidates of the flow, sampled and weighted, are negative;
+    what the flow's sources and hydrators found out about them is among the features.
 
     Args:
         params: caps and limits of the flow, where it finds the negatives.
         track: shows progress over an iterable of steps.
-        config: network and training; the preset ``for_you`` unless told. Its features are replaced by the declared.
+        config: network and training; a preset for such data unless told. Its features are replaced by the declared.
+        embeddings: what the flow searches in the past; only requests whose future they do not know are made.
 
     Raises:
         ValueError: too little happened to learn from.
     """
-    features = features_of(stores, data, encoders)
+    features = features_of(stores, data)
     if is_trained(folder, features):
         return folder
     with tempfile.TemporaryDirectory() as scratch:
         shards = Path(scratch) / "data"
-        if len(data["impressions"]):
+        preset = PRESET if len(data["impressions"]) else REPLAYED_PRESET
+        if preset == PRESET:
             _write_shown(stores, data, features, shards)
         else:
-            await _write_replayed(stores, params, features, Training(seed=seed), track, shards)
+            training = Training(REQUESTS, seed=seed, cut_off=LAST_REQUEST, since_ms=embeddings.until_ms)
+            flow = Collector(stores, KeepOrder(), embeddings=embeddings.over(stores))
+            await _write_replayed(flow, params, features, training, track, shards)
         return _fit(
-            config or load_config(PRESET), features, shards, Path(scratch) / "run", folder, seed, track
+            config or load_config(preset), features, shards, Path(scratch) / "run", folder, seed, track
         )
 
 
@@ -108,7 +117,8 @@ def heavy_ranker(features: FeatureSet, folder: Path, served: Served | None = Non
     if not is_trained(folder, features):
         raise ValueError(f"{folder}: expected a checkpoint trained on the declared features; train it anew")
     predictor, _ = load_chosen(folder)
-    return HeavyRanker(features, served or Threaded(predictor), predictor.heads, chosen_weights)
+    given = tuple(column for column in INPUTS if f"given.{column.name}" in features.names("continuous"))
+    return HeavyRanker(features, served or Threaded(predictor), predictor.heads, chosen_weights, given)
 
 
 def _write_shown(stores: Stores, data: Dataset, features: FeatureSet, folder: Path) -> None:
@@ -124,16 +134,17 @@ def _write_shown(stores: Stores, data: Dataset, features: FeatureSet, folder: Pa
 
 
 async def _write_replayed(
-    stores: Stores, params: Params, features: FeatureSet, training: Training, track: Track, folder: Path
+    flow: Collector, params: Params, features: FeatureSet, training: Training, track: Track, folder: Path
 ) -> None:
+    stores, parts = flow.stores, list[Rows]()
     rng = np.random.default_rng([training.seed, 3])
-    moments, until_ms = moments_of(stores, attrs.evolve(training, cut_off=LAST_REQUEST), rng)
+    moments, until_ms = moments_of(stores, training, rng)
     moments = moments[np.argsort(stores.engagements.time_ms[moments], kind="stable")]
-    flow, parts = Collector(stores, KeepOrder()), []
     for viewer, acted_on in past_requests(stores, params, track(moments.tolist()), until_ms):
         found = (await flow.process(viewer)).candidates
         if len(found):
-            parts.append(_replayed(stores, features, viewer, found[Post.row], acted_on, training, rng))
+            row, now_ms = stores.users.row_of(viewer.user_id), viewer.request.now_ms
+            parts.append(_replayed(features, row, now_ms, found, acted_on, training, rng))
     for split, (start, stop) in SPLITS.items():
         part = parts[int(start * len(parts)) : int(stop * len(parts))]
         if not part:
@@ -142,23 +153,24 @@ async def _write_replayed(
 
 
 def _replayed(
-    stores: Stores,
     features: FeatureSet,
-    viewer: Viewer,
-    found: np.ndarray,
+    row: int,
+    now_ms: int,
+    found: Candidates[Post],
     acted_on: np.ndarray,
     training: Training,
     rng: np.random.Generator,
 ) -> Rows:
     """Candidates of one past request: all that were acted on, and sampled others that stand for the rest."""
-    acted = np.isin(found, acted_on)
+    acted = np.isin(found[Post.row], acted_on)
     others = np.flatnonzero(~acted)
     drawn = rng.choice(others, min(training.negatives, len(others)), replace=False)
     chosen = np.concatenate([np.flatnonzero(acted), np.sort(drawn)])
     weights = np.ones(len(chosen), np.float32)
     weights[len(chosen) - len(drawn) :] = len(others) / max(len(drawn), 1)
-    row = stores.users.row_of(viewer.user_id)
-    rows = features.rows(Asked.one(row, viewer.request.now_ms, found[chosen]))
+    taken = found.pick(chosen)
+    given = {column.name: taken[column] for column in INPUTS}
+    rows = features.rows(Asked.one(row, now_ms, taken[Post.row], given))
     labels = {HEADS[Action.FAV]: acted[chosen].astype(np.float32)}
     return attrs.evolve(rows, labels=labels, weights=weights)
 

@@ -25,7 +25,7 @@ from mixer import Ranker
 from products._cli.application import Application, Page, Workshop
 from products._cli.data import Loaded
 from products.for_you import answer, params
-from products.for_you.embeddings import NO_EMBEDDINGS, learned
+from products.for_you.embeddings import NO_EMBEDDINGS, Embeddings, learned
 from products.for_you.evaluation import OFFLINE
 from products.for_you.flow import ForYou
 from products.for_you.training import INPUTS, Training, train
@@ -56,15 +56,20 @@ async def flow(workshop: Workshop) -> ForYou:
     return ForYou(workshop.now.stores, ranker, embeddings=embeddings.over(workshop.now.stores))
 
 
+async def _earlier(workshop: Workshop) -> Embeddings:
+    """Embeddings for a ranker to learn with, which knew nothing of the requests that it learns from; if asked for."""
+    if not workshop.choices.embeddings:
+        return NO_EMBEDDINGS
+    times = np.sort(workshop.past.stores.engagements.time_ms)
+    data = workshop.past.data.as_of(int(times[int(EMBEDDED * len(times))]))
+    return await learned(attrs.evolve(workshop, past=Loaded(data, stores_of(data))))
+
+
 async def _logistic(workshop: Workshop) -> LogisticModel:
-    """The ranker; where it looks at embeddings, at such as knew nothing of the requests that it learns from."""
-    past, training, embeddings = workshop.past.stores, Training(seed=workshop.choices.seed), NO_EMBEDDINGS
+    past, training = workshop.past.stores, Training(seed=workshop.choices.seed)
+    embeddings = await _earlier(workshop)
     if workshop.choices.embeddings:
-        training = attrs.evolve(training, warm_up=EMBEDDED, cut_off=LAST)
-        times = np.sort(past.engagements.time_ms)
-        known_ms = int(times[int(EMBEDDED * len(times))])  # the first request that is learned from
-        earlier = workshop.past.data.as_of(known_ms)
-        embeddings = await learned(attrs.evolve(workshop, past=Loaded(earlier, stores_of(earlier))))
+        training = attrs.evolve(training, cut_off=LAST, since_ms=embeddings.until_ms)
 
     async def make(path: Path) -> LogisticModel:
         bar = workshop.bars.track("training the ranker")
@@ -77,20 +82,30 @@ async def _logistic(workshop: Workshop) -> LogisticModel:
 
 
 async def _heavy(workshop: Workshop, light: LogisticRanker) -> Ranker[Viewer, Post]:
+    from components.features import groups
     from products.for_you import heavy
 
     past, now = workshop.past, workshop.now
+    # What was shown says more than what a flow would have found, and needs no search.
+    earlier = NO_EMBEDDINGS if len(past.data["impressions"]) else await _earlier(workshop)
 
     async def make(path: Path) -> Path:
         bar = workshop.bars.track("training the heavy ranker")
         return await heavy.train_heavy(
-            past.stores, past.data, workshop.params, workshop.choices.seed, bar, path
+            past.stores,
+            past.data,
+            workshop.params,
+            workshop.choices.seed,
+            bar,
+            path,
+            embeddings=earlier,
         )
 
     def load(path: Path) -> Path:
         return path
 
-    folder = await workshop.part("for_you-heavy", (heavy,), load, make)
+    version = (heavy, groups, *earlier.names, earlier.until_ms)
+    folder = await workshop.part("for_you-heavy", version, load, make)
     features = heavy.features_of(now.stores, now.data)
     return UnderLoad(heavy.heavy_ranker(features, folder), light)
 

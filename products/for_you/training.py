@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import attrs
 import numpy as np
@@ -12,7 +13,7 @@ from components.models.logistic import LogisticModel
 from components.rankers.training import UpToRanker, examples_of, fit
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer
-from mixer import Request
+from mixer import Column, Request
 from mixer.params import Params
 from mixer.rankers import KeepOrder
 from products.for_you.embeddings import NO_EMBEDDINGS, Embeddings
@@ -21,7 +22,7 @@ from products.for_you.params import MAX_AGE_H
 
 HOUR_MS = 3_600_000
 
-INPUTS = (
+INPUTS: tuple[Column[Any, Any], ...] = (
     Post.in_network,
     Post.author_affinity,
     Post.topic_affinity,
@@ -54,6 +55,7 @@ class Training:
         warm_up: share of all engagements that only serves as history.
         cut_off: share of all engagements before the moment after which nothing is learned.
         seed: of every random choice.
+        since_ms: what is before this moment only serves as history, too.
     """
 
     requests: int = 600
@@ -61,6 +63,7 @@ class Training:
     warm_up: float = 0.3
     cut_off: float = 0.9
     seed: int = 0
+    since_ms: int = 0
 
 
 class Collector(UpToRanker[Viewer, Post], ForYou):
@@ -110,6 +113,7 @@ def moments_of(stores: Stores, training: Training, rng: np.random.Generator) -> 
     """Engagements just before which a viewer is asked, and the moment after which nothing is learned."""
     in_time = np.argsort(stores.engagements.time_ms, kind="stable")
     start, stop = (int(share * len(in_time)) for share in (training.warm_up, training.cut_off))
+    start = max(start, int(np.searchsorted(stores.engagements.time_ms[in_time], training.since_ms)))
     usable = in_time[start:stop]
     if not len(usable):
         raise ValueError(f"expected engagements to learn from, got {len(in_time)} altogether")

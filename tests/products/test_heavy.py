@@ -165,6 +165,24 @@ def test_without_impressions_the_candidates_of_the_flow_are_the_negatives(stores
     assert (scores > 0).all()
 
 
+def test_replayed_candidates_are_served_what_the_flow_found_out_about_them(stores, world, tmp_path):
+    silent = attrs.evolve(world, tables={**world.tables, "impressions": nothing_shown(world)})
+    features = features_of(stores, silent)
+    remembering = Remembering(features)
+    ranking = heavy_ranker(features, train(stores, silent, tmp_path / "checkpoint"))
+    flow = ForYou(stores, attrs.evolve(ranking, features=remembering))
+
+    async def answer():
+        user = int(stores.users.ids[3])
+        return await flow.process(Viewer(user, request=Request(now_ms=stores.now_ms)))
+
+    anyio.run(answer)
+    ((asked, rows),) = remembering.answers
+    column = features.names("continuous").index(f"given.{Post.in_network_score.name}")
+    np.testing.assert_array_equal(rows.continuous[:, column], asked.given[Post.in_network_score.name])
+    assert np.nanmax(rows.continuous[:, column]) > 0
+
+
 def test_under_load_the_result_says_that_the_light_ranker_answered(stores, features, folder):
     ranking = UnderLoad(heavy_ranker(features, folder), SortBy(Post.recent_engagements), quality_floor=1.0)
 
