@@ -47,7 +47,7 @@ class EdgeRows:
         """Add edges, the oldest first."""
         rows = self._rows_for(sources)
         order = np.argsort(rows, kind="stable")
-        rows, after = rows[order], _after(rows[order])
+        rows, after = rows[order], after_in_group(rows[order])
         kept = after < self.cap
         order, rows, after = order[kept], rows[kept], after[kept]
         touched, first, counts = np.unique(rows, return_index=True, return_counts=True)
@@ -70,7 +70,7 @@ class EdgeRows:
         stays = time > _latest(rows, gone, until, row, end)
         self._added.values[touched] = np.bincount(which[stays], minlength=len(touched))
         row = row[stays]
-        places = self._places(row, _before(row))
+        places = self._places(row, before_in_group(row))
         self._ends.values[places], self._times.values[places] = end[stays], time[stays]
 
     def drop_before(self, moment_ms: int) -> None:
@@ -109,8 +109,8 @@ class EdgeRows:
 
     @property
     def nbytes(self) -> int:
-        """Memory of the edges and rows, without the ids."""
-        columns = (self._begin, self._room, self._added, self._ends, self._times)
+        """Memory held."""
+        columns = (self.slots, self._begin, self._room, self._added, self._ends, self._times)
         return sum(column.nbytes for column in columns)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -171,11 +171,11 @@ class EdgeRows:
         self._begin.values[rows] = begin + np.cumsum(room) - room
         self._room.values[rows] = room
         # A row that grows has never been written round, so that its edges begin at its first place.
-        new = self._begin.values[rows][which] + _before(which)
+        new = self._begin.values[rows][which] + before_in_group(which)
         self._ends.values[new], self._times.values[new] = self._ends.values[old], self._times.values[old]
 
 
-def _before(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+def before_in_group(groups: NDArray[np.int64]) -> NDArray[np.int64]:
     """``(n,)`` how many of the same group come before each; groups stand together."""
     if not len(groups):
         return groups
@@ -183,9 +183,9 @@ def _before(groups: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.arange(len(groups)) - np.repeat(begins, np.diff(begins, append=len(groups)))
 
 
-def _after(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+def after_in_group(groups: NDArray[np.int64]) -> NDArray[np.int64]:
     """``(n,)`` how many of the same group come after each."""
-    return _before(groups[::-1])[::-1]
+    return before_in_group(groups[::-1])[::-1]
 
 
 def _latest(

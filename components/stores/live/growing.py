@@ -70,6 +70,11 @@ class Slots:
         """``(rows,)`` the id of each row; a view."""
         return self._ids.values
 
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        return self._ids.nbytes + sum(part.nbytes for part in (*self._main, *self._late))
+
     def row_of(self, id: int) -> int:
         """The row of one id, or -1."""
         if not -(2**63) <= id < 2**63:
