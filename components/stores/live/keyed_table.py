@@ -65,11 +65,14 @@ class KeyedTable:
     def replace(self, rows: Mapping[str, NDArray[Any]]) -> None:
         """Add rows; the last row of an id counts."""
         last = len(rows[self.key]) - 1 - np.unique(rows[self.key][::-1], return_index=True)[1]
-        self.keep(~np.isin(self[self.key], rows[self.key]))
+        old = self.slots.rows_of(rows[self.key])
+        kept = np.ones(len(self), dtype=np.bool_)
+        kept[old[old >= 0]] = False
+        self.keep(kept)
         self.add({name: rows[name][np.sort(last)] for name in self.dtypes})
 
     def delete(self, rows: Mapping[str, NDArray[Any]]) -> None:
-        """Delete ids; those that were never here are remembered, with the given columns and zeros."""
+        """Delete ids; those that were never here are remembered, with the given columns; others are blank."""
         self._append(rows, alive=False)
         self.alive[self.slots.rows_of(rows[self.key])] = False
 
@@ -91,7 +94,7 @@ class KeyedTable:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What :meth:`load_arrays` takes."""
-        return {**{name: self[name] for name in self.dtypes}, "alive": self.alive}
+        return {**{name: self[name] for name in self.dtypes}, "alive": self.alive.copy()}
 
     def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Become what :meth:`arrays` told."""
@@ -106,9 +109,7 @@ class KeyedTable:
         numbers, first = np.unique(slots, return_index=True)
         new = first[numbers >= before]
         for name, column in self._columns.items():
-            if name in rows:
-                column.append(rows[name][new])
-            else:
-                column.extend(len(new))
+            blank = "" if self.dtypes[name] is object else 0
+            column.append(rows[name][new] if name in rows else np.full(len(new), blank, self.dtypes[name]))
         self._alive.append(np.full(len(new), alive))
         return new
