@@ -10,6 +10,7 @@ import numpy as np
 from components.sources.posts import HOUR_MS
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer, setting
+from components.stores.views import ViewCounts
 from mixer import Candidates, Column, Hydrator
 from mixer.params import Param
 
@@ -105,3 +106,14 @@ class PostTraits(Hydrator[Viewer, Post]):
             Post.has_media: (store.number("media", 0)[rows] > 0).astype(np.float32),
             Post.is_reply: (store.number("reply_to", -1)[rows] >= 0).astype(np.float32),
         }
+
+
+@attrs.frozen
+class Views(Hydrator[Viewer, Post]):
+    """How often each post was shown."""
+
+    counts: ViewCounts = attrs.field(repr=False)
+    writes: ClassVar[Any] = (Post.views,)
+
+    def hydrate(self, viewer: Viewer, posts: Candidates[Post]) -> Columns:
+        return {Post.views: self.counts.of(posts.ids)}

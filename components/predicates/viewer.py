@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import attrs
@@ -66,15 +66,26 @@ class NotSelf(CandidatePredicate[Viewer, Any]):
 class MaxAge(CandidatePredicate[Viewer, Post]):
     """Keeps posts that are not older than a limit, nor from the future.
 
+    Args:
+        max_age_h: the limit.
+        of_source: other limits, for what these sources found first.
+
     Source: x-algorithm's age filter, 48 hours.
     """
 
     max_age_h: float | Param[float] = 48.0
+    of_source: Mapping[str, float | Param[float]] = attrs.field(factory=dict[str, "float | Param[float]"])
     reason: ClassVar[str] = "too_old"
 
     def check(self, viewer: Viewer, posts: Candidates[Post]) -> Verdicts:
         age_h = (viewer.history.now_ms - posts[Post.created_ms]) / HOUR_MS
-        return Verdicts.keep_where((age_h >= 0) & (age_h <= setting(viewer, self.max_age_h)), self.reason)
+        limits = np.full(len(posts), setting(viewer, self.max_age_h), np.float64)
+        provenance = posts.provenance
+        for name, limit in self.of_source.items():
+            if provenance is not None and name in provenance.names:
+                found = provenance.primary_of(posts.handles) == provenance.names.index(name)
+                limits[found] = setting(viewer, limit)
+        return Verdicts.keep_where((age_h >= 0) & (age_h <= limits), self.reason)
 
 
 @attrs.frozen

@@ -8,6 +8,7 @@ import attrs
 
 from components.stores.impressions import ImpressionStore
 from components.stores.types import Viewer
+from components.stores.views import ViewCounts
 from mixer import RecommendationResult, SideEffect
 
 
@@ -18,12 +19,16 @@ class RecordImpressions(SideEffect[Viewer, Any]):
     Args:
         impressions: remembers for days.
         served: remembers for minutes, if anybody asks.
+        views: counts over all viewers, if anybody asks.
     """
 
     impressions: ImpressionStore
     served: ImpressionStore | None = None
+    views: ViewCounts | None = None
 
     def apply(self, viewer: Viewer, result: RecommendationResult[Any]) -> None:
         for store in (self.impressions, self.served):
             if store is not None:
                 store.record(viewer.user_id, result.candidates.ids, viewer.request.now_ms)
+        if self.views is not None:
+            self.views.record(result.candidates.ids)

@@ -1,4 +1,4 @@
-"""Spread authors and discount strangers: factors on a score, after which the list is sorted again."""
+"""Spread authors: a factor on a score, after which the list is sorted again."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from components.stores.types import Post, setting
-from mixer import Candidates, Column, Transform
+from components.stores.types import setting
+from mixer import Candidates, Column, Transform, note, tracing
 from mixer.params import Param
 from mixer.transforms import Trait
-
-_RESCORES = Trait.REORDERS | Trait.ANNOTATES
 
 
 @attrs.frozen
@@ -29,32 +27,19 @@ class AuthorDiversity(Transform[Any, Any]):
     score: Column[Any, Any]
     decay: float | Param[float] = 0.5
     floor: float | Param[float] = 0.25
-    traits = _RESCORES
+    traits = Trait.REORDERS | Trait.ANNOTATES
 
     def transform(self, target: Any, candidates: Candidates[Any]) -> Candidates[Any]:
         ranked = candidates.sort(self.score)
         before = earlier_equal(ranked[self.author])
         floor = setting(target, self.floor)
         factor = (1.0 - floor) * setting(target, self.decay) ** before + floor
-        return ranked.with_columns({self.score: (ranked[self.score] * factor).astype(np.float32)}).sort(
-            self.score
-        )
-
-
-@attrs.frozen
-class OutOfNetworkDiscount(Transform[Any, Post]):
-    """Multiplies scores of posts by authors whom the viewer does not follow.
-
-    Source: For You, after author diversity: 0.75.
-    """
-
-    factor: float | Param[float] = 0.75
-    traits = _RESCORES
-
-    def transform(self, target: Any, candidates: Candidates[Post]) -> Candidates[Post]:
-        factor = np.where(candidates[Post.in_network], 1.0, setting(target, self.factor))
-        scores = (candidates[Post.score] * factor).astype(np.float32)
-        return candidates.with_columns({Post.score: scores}).sort(Post.score)
+        scores = (ranked[self.score] * factor).astype(np.float32)
+        order = np.argsort(-scores, kind="stable")
+        spread = ranked.with_columns({self.score: scores}).pick(order)
+        if tracing():
+            note(self.name, candidates, spread, terms={"factor": factor[order]})
+        return spread
 
 
 def earlier_equal(values: NDArray[Any]) -> NDArray[np.int64]:

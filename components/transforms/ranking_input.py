@@ -57,3 +57,20 @@ class SourceScores(Transform[Any, Any]):
             if name in self.columns
         }
         return candidates.with_columns(found)
+
+
+@attrs.frozen
+class SourcesLast(Transform[Any, Any]):
+    """Puts what only these sources found behind everything else; the order within each part stays."""
+
+    names: frozenset[str]
+    traits = Trait.REORDERS
+
+    def transform(self, target: object, candidates: Candidates[Any]) -> Candidates[Any]:
+        provenance = candidates.provenance
+        if provenance is None:
+            return candidates
+        last = np.array([name in self.names for name in provenance.names], np.bool_)
+        primary = provenance.primary_of(candidates.handles)
+        behind = (primary >= 0) & last[np.maximum(primary, 0)] if len(last) else primary > 0
+        return candidates.pick(np.argsort(behind, kind="stable"))

@@ -193,9 +193,9 @@ class ColdStartLift(Transform[Viewer, Post]):
     """
 
     posts: PostStore = attrs.field(repr=False)
-    views: Column[Any, Any]
-    followers: int = 1_000
-    fewer_views: int = 1_000
+    views: Column[Any, Any] = Post.views
+    followers: int | Param[int] = 1_000
+    fewer_views: int | Param[int] = 1_000
     places: tuple[int, int] = (15, 16)
     traits = Trait.REORDERS | Trait.ANNOTATES
 
@@ -203,16 +203,22 @@ class ColdStartLift(Transform[Viewer, Post]):
         ranked = candidates.sort(Post.score)
         scores = ranked[Post.score].astype(np.float32, copy=True)
         place = int(target.request.rng(self.name).integers(*self.places))
-        eligible = np.flatnonzero(self._eligible(ranked, scores))
+        eligible = np.flatnonzero(self._eligible(target, ranked, scores))
         if not len(eligible) or place >= len(ranked):
             return ranked
         scores[eligible[0]] = max(scores[eligible[0]], scores[place])
-        return ranked.with_columns({Post.score: scores}).sort(Post.score)
+        lifted = ranked.with_columns({Post.score: scores}).sort(Post.score)
+        if tracing():
+            note(self.name, candidates, lifted)
+        return lifted
 
-    def _eligible(self, ranked: Candidates[Post], scores: NDArray[np.float32]) -> NDArray[np.bool_]:
+    def _eligible(
+        self, target: Viewer, ranked: Candidates[Post], scores: NDArray[np.float32]
+    ) -> NDArray[np.bool_]:
         rows = ranked[Post.row]
         referring = [self.posts.number(name, -1)[rows] >= 0 for name in ("reply_to", "repost_of")]
         views = ranked[self.views]
-        small = (ranked[Post.author_followers] <= self.followers) & (views >= 0) & (views < self.fewer_views)
+        unseen = (views >= 0) & (views < setting(target, self.fewer_views))
+        small = (ranked[Post.author_followers] <= setting(target, self.followers)) & unseen
         early = np.arange(len(ranked)) < 0.85 * np.count_nonzero(scores)
         return small & early & ~referring[0] & ~referring[1]

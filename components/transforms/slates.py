@@ -9,13 +9,41 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from components.stores.types import setting
-from mixer import Candidates, Column, Transform
+from components.stores.posts import PostStore
+from components.stores.types import Post, setting
+from mixer import Candidates, Column, Transform, note, tracing
 from mixer.params import Param
 from mixer.transforms import Trait
 
 Vectors = Callable[[Any, Candidates[Any]], NDArray[np.floating]]
 """``(target, candidates) -> (n, d)``; a row of zeros has no vector."""
+
+
+@attrs.frozen
+class TopicAndAuthor:
+    """Unit vectors by which posts on one topic have a cosine of ``topic``, posts by one author one of the rest.
+
+    A post on no known topic is known by its author alone. For where no better vectors of posts are at hand.
+    """
+
+    posts: PostStore = attrs.field(repr=False)
+    topic: float = 0.7
+
+    def __call__(self, target: Any, candidates: Candidates[Any]) -> NDArray[np.float64]:
+        topics = self.posts.code("topic")[candidates[Post.row]]
+        vectors = np.concatenate(
+            [
+                np.sqrt(self.topic) * _one_hot(topics) * (topics > 0)[:, None],
+                np.sqrt(1.0 - self.topic) * _one_hot(candidates[Post.author_row]),
+            ],
+            axis=1,
+        )
+        return _unit(vectors)
+
+
+def _one_hot(values: NDArray[np.integer]) -> NDArray[np.float64]:
+    distinct, at = np.unique(values, return_inverse=True)
+    return np.eye(len(distinct))[at]
 
 
 @attrs.frozen
@@ -55,7 +83,10 @@ class DeterminantalSlate(Transform[Any, Any]):
         chosen = greedy_map(quality, directions, setting(target, self.slate))
         kept = np.zeros(len(ranked), np.float32)
         kept[chosen] = ranked[self.score][chosen]
-        return ranked.with_columns({self.score: kept}).sort(self.score)
+        slate = ranked.with_columns({self.score: kept}).sort(self.score)
+        if tracing():
+            note(self.name, candidates, slate)
+        return slate
 
 
 def greedy_map(

@@ -8,33 +8,27 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from components.hydrators.posts import Affinity, NetworkStatus, Popularity, PostTraits
-from components.predicates import timeline
+from components.hydrators.posts import Affinity, NetworkStatus, Popularity, PostTraits, Views
 from components.predicates.switched import Switched
-from components.predicates.viewer import MaxAge, NotIn, known_user
-from components.rankers.arrival import InArrivalOrder
+from components.predicates.viewer import known_user
 from components.side_effects.impressions import RecordImpressions
+from components.sources.backfill import Backfill
 from components.sources.exploration import NewAuthors
 from components.sources.liked_by_followed import LikedByFollowed
 from components.sources.posts import CoEngagement, InNetwork, PopularPosts
 from components.sources.trending import TrendingPosts
 from components.stores.controls import ControlStore
 from components.stores.impressions import ImpressionStore
-from components.stores.stores import SHOW_LESS, Stores
+from components.stores.stores import Stores
 from components.stores.types import Post, Viewer
-from components.transforms.conversations import OneOfEachConversation, OneOfEachOriginal, OneOfEachStory
-from components.transforms.diversity import AuthorDiversity
-from components.transforms.ranking_input import FirstToRank, SourceScores
-from components.transforms.scoring import FeedbackFatigue, NetworkDiscount
+from components.stores.views import ViewCounts
 from components.transforms.showing import PostText, post_proof
-from components.transforms.wishes import Wishes
 from components.visibility.engine import Visibility, Visible, Warn
 from mixer import (
     CandidatePredicate,
     Candidates,
     CandidateSource,
     CursorCodec,
-    Deduplicate,
     Hydrator,
     OnError,
     Predicate,
@@ -44,29 +38,16 @@ from mixer import (
     SideEffect,
     SourceRegistry,
     Transform,
-    chain,
 )
 from mixer.quality_factor import LinearLatencyQualityFactor, QualityFactor, QualityFactorBounds
 from products.for_you import params
 from products.for_you.embeddings import NO_EMBEDDINGS, Embeddings
+from products.for_you.filters import before_ranking
 from products.for_you.pages import after, paging_of
+from products.for_you.ranking import adjusted, ranked
 
-SOURCE_SCORES = {
-    "in_network": Post.in_network_score,
-    "co_engagement": Post.co_engagement_score,
-    "popular": Post.popular_score,
-    "liked_by_followed": Post.liked_by_followed_score,
-    "trending_topic": Post.trending_score,
-    "simclusters": Post.simclusters_score,
-    "twhin": Post.twhin_score,
-    "two_tower": Post.two_tower_score,
-}
 SERVED_FOR_S, SERVED_AT_MOST = 600.0, 100
 """Source: home-mixer's served history: ten minutes, 100 ids."""
-
-
-PROTECTING = ("subscribers", "muted_words", "people")
-"""Filters that keep a promise to somebody; when they fail, nothing is shown that they have not judged."""
 
 
 class ForYou(RecommendationFlow[Viewer, Post]):
@@ -95,6 +76,7 @@ class ForYou(RecommendationFlow[Viewer, Post]):
         self.stores = stores
         self.impressions = impressions or ImpressionStore()
         self.served = ImpressionStore(ttl_s=SERVED_FOR_S, per_viewer=SERVED_AT_MOST)
+        self.views = ViewCounts()
         self.controls = controls
         self.embeddings = embeddings
         self.cursors = cursors
@@ -108,16 +90,10 @@ class ForYou(RecommendationFlow[Viewer, Post]):
                 PopularPosts(stores, params.POPULAR_CAP, params.MAX_AGE_H, params.WINDOW_H).fail_open(),
                 NewAuthors(stores, slate=params.EXPLORE_SLATE, max_age_h=params.MAX_AGE_H).fail_open(),
                 *(source.fail_open() for source in embeddings.sources()),
+                Backfill(stores, params.BACKFILL_CAP, params.MAX_AGE_H, params.BACKFILL_AGE_H).fail_open(),
             ]
         )
-        chosen = (
-            Deduplicate()
-            .then(OneOfEachOriginal(stores))
-            .then(FirstToRank(params.RANK_CAP))
-            .then(SourceScores(SOURCE_SCORES))
-        )
-        # Without a ranker, what the sources put first is better than nothing.
-        self.ranker = chain(chosen, ranker.fallback(InArrivalOrder(Post.score)))
+        self.ranker = ranked(stores, ranker)
 
     def update_target(self, target: Viewer) -> Viewer:
         controls = target.controls if self.controls is None else self.controls.of(target.user_id)
@@ -143,34 +119,12 @@ class ForYou(RecommendationFlow[Viewer, Post]):
             Affinity(stores),
             Popularity(stores, params.WINDOW_H),
             PostTraits(stores),
+            Views(self.views),
         )
         return tuple(one.fail_open() for one in hydrators)
 
     def pre_ranker_filter(self) -> CandidatePredicate[Viewer, Post]:
-        stores = self.stores
-        switched: dict[str, CandidatePredicate[Viewer, Post]] = {
-            "own": timeline.NotOwn(stores),
-            "replies": timeline.NoStrangersReplies(stores),
-            "subscribers": timeline.ForSubscribers(stores),
-            "seen": timeline.NotShownBefore(stores, self._seen),
-            "served": timeline.NotShownBefore(stores, self._served, "already_served"),
-            "muted_words": timeline.NoMutedWords(stores, muted_phrases),
-            "people": timeline.PeopleGetAlong(stores),
-            "fatigue": timeline.NotFatigued(stores, params.FATIGUE_DAYS),
-            "engaged": NotIn(Post.row, lambda viewer: viewer.engaged_mask, "already_engaged"),
-        }
-        every: CandidatePredicate[Viewer, Post] = timeline.KnownAuthor().and_then(MaxAge(params.MAX_AGE_H))
-        for name, one in switched.items():
-            # Where the answer is missing, comfort gives way and protection does not.
-            policy = OnError.DROP if name in PROTECTING else OnError.KEEP
-            every = every.and_then(Switched(one, params.FILTERS[name]).on_error(policy))
-        return (
-            every.and_then(timeline.NewerThanPage())
-            .and_then(timeline.WantedMedia(stores))
-            .and_then(timeline.WantedTopics(stores))
-            .and_then(timeline.ProvenToStrangers(stores, params.NEW_VIEWER_LEAST))
-            .and_then(timeline.Holdout(stores, params.HOLDOUT))
-        )
+        return before_ranking(self.stores, self._seen, self._served)
 
     def _seen(self, viewer: Viewer) -> NDArray[np.int64]:
         return self.impressions.shown(viewer.user_id, viewer.request.now_ms)
@@ -183,15 +137,7 @@ class ForYou(RecommendationFlow[Viewer, Post]):
         return self.ranker
 
     def post_ranker_transform(self) -> Transform[Viewer, Post]:
-        stores = self.stores
-        return (
-            Wishes(stores, params.BOOST_MORE, params.BOOST_LESS)
-            .then(FeedbackFatigue(stores.decisions[SHOW_LESS], stores.engagements.reverse))
-            .then(AuthorDiversity(Post.author_row, Post.score, params.DECAY, params.FLOOR))
-            .then(NetworkDiscount(stores.posts, params.STRANGER_FACTOR))
-            .then(OneOfEachConversation(stores, params.CONVERSATIONS))
-            .then(OneOfEachStory(stores, params.STORIES))
-        )
+        return adjusted(self.stores)
 
     def validate_candidates(self) -> CandidatePredicate[Viewer, Post]:
         # What could not be judged is not shown.
@@ -206,7 +152,7 @@ class ForYou(RecommendationFlow[Viewer, Post]):
         return post_proof(self.stores).then(PostText(self.stores)).then(Warn(self.visibility))
 
     def side_effects(self) -> Sequence[SideEffect[Viewer, Post]]:
-        return (RecordImpressions(self.impressions, self.served),)
+        return (RecordImpressions(self.impressions, self.served, self.views),)
 
     def quality_factor(self) -> QualityFactor:
         # Home-mixer's bounds, start and step; the target is what a request may take on one core.
@@ -215,8 +161,3 @@ class ForYou(RecommendationFlow[Viewer, Post]):
 
     def next_cursor(self, target: Viewer, results: Candidates[Post]) -> str | None:
         return None if self.cursors is None else after(self.cursors, target, results)
-
-
-def muted_phrases(viewer: Viewer) -> tuple[str, ...]:
-    """What the viewer does not want to read, as stored and as asked for."""
-    return (*viewer.history.muted_phrases, *viewer.controls.muted_words)

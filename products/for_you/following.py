@@ -26,7 +26,7 @@ from mixer import (
 )
 from mixer.rankers import KeepOrder
 from products.for_you import params
-from products.for_you.flow import muted_phrases
+from products.for_you.filters import muted_phrases
 
 
 class Following(RecommendationFlow[Viewer, Post]):

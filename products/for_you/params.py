@@ -32,7 +32,14 @@ EXPLORE_SLATE = param(
 SIMCLUSTERS_CAP = param("for_you.simclusters.cap", 300, minimum=0, maximum=5_000, doc="Posts by communities.")
 TWHIN_CAP = param("for_you.twhin.cap", 300, minimum=0, maximum=5_000, doc="Posts by translation embeddings.")
 TWO_TOWER_CAP = param("for_you.two_tower.cap", 300, minimum=0, maximum=5_000, doc="Posts by two towers.")
-RANK_CAP = param("for_you.ranker.cap", 500, minimum=1, maximum=5_000, doc="Posts ranked at full quality.")
+BACKFILL_CAP = param(
+    "for_you.backfill.cap", 50, minimum=0, maximum=5_000, doc="Older posts that stand behind everything else."
+)
+BACKFILL_AGE_H = param("for_you.backfill.max_age_h", 30 * 24.0, minimum=0.0, doc="How old those may be.")
+HEAVY_CAP = param(
+    "for_you.heavy.cap", 500, minimum=1, maximum=5_000, doc="Posts that the light ranker leaves to the heavy."
+)
+RANK_CAP = param("for_you.ranker.cap", 1_500, minimum=1, maximum=5_000, doc="Posts ranked at full quality.")
 DECAY = param(
     "for_you.diversity.decay", 0.5, minimum=0.0, maximum=1.0, doc="What each further post of an author keeps."
 )
@@ -41,6 +48,21 @@ STRANGER_FACTOR = param(
     "for_you.out_of_network.factor", 0.75, minimum=0.0, maximum=1.0, doc="What a post out of network keeps."
 )
 
+COLD_START = param("for_you.cold_start", True, doc="Lift one post of a small author that few have seen.")
+COLD_START_FOLLOWERS = param(
+    "for_you.cold_start.followers", 1_000, minimum=0, doc="A small author has at most so many followers."
+)
+COLD_START_VIEWS = param(
+    "for_you.cold_start.views", 1_000, minimum=0, doc="Few have seen it if it was shown less often."
+)
+SLATE = param("for_you.slate.diverse", False, doc="Choose the slate by worth and diversity together.")
+SLATE_THETA = param(
+    "for_you.slate.theta", 0.65, minimum=0.0, maximum=0.99, doc="0: diversity alone, near 1: scores alone."
+)
+RECENCY = param("for_you.recency", False, doc="Let scores decay with the age of posts.")
+RECENCY_RATE = param(
+    "for_you.recency.rate_per_h", 0.0289, minimum=0.0, doc="How fast: 0.0289 halves in a day."
+)
 BOOST_MORE = param(
     "for_you.wishes.more", 2.0, minimum=1.0, maximum=100.0, doc="Factor of what is wanted more of."
 )

@@ -14,14 +14,17 @@ import components.sources.liked_by_followed
 import components.sources.nearest
 import components.sources.posts
 import components.sources.trending
+import products.for_you.filters
 import products.for_you.flow
+import products.for_you.ranking
 import products.for_you.training
 from components.models.logistic import LogisticModel
 from components.rankers.heavy import UnderLoad
+from components.rankers.light import PreRank
 from components.rankers.logistic import LogisticRanker
 from components.stores.from_dataset import stores_of
 from components.stores.types import Post, Viewer
-from mixer import Ranker
+from mixer import Ranker, chain
 from products._cli.application import Application, Page, Workshop
 from products._cli.data import Loaded
 from products.for_you import answer, params
@@ -38,7 +41,9 @@ VERSION = (
     components.hydrators.posts,
     components.rankers.logistic,
     components.rankers.training,
+    products.for_you.filters,
     products.for_you.flow,
+    products.for_you.ranking,
     products.for_you.training,
 )
 """Modules that decide what the ranker learns from."""
@@ -107,7 +112,8 @@ async def _heavy(workshop: Workshop, light: LogisticRanker) -> Ranker[Viewer, Po
     version = (heavy, groups, *earlier.names, earlier.until_ms)
     folder = await workshop.part("for_you-heavy", version, load, make)
     features = heavy.features_of(now.stores, now.data)
-    return UnderLoad(heavy.heavy_ranker(features, folder), light)
+    chosen = PreRank(light, params.HEAVY_CAP)
+    return UnderLoad(chain(chosen, heavy.heavy_ranker(features, folder)), light)
 
 
 FOR_YOU = Application(

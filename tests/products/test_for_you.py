@@ -21,7 +21,7 @@ from products.for_you.flow import ForYou
 from products.for_you.training import INPUTS, Collector, Training, moments_of, train
 
 USERS = range(1, 201, 7)
-GOLDEN = [19890, 19710, 19810, 19430, 19840, 18970, 19970, 18160, 19650, 19200]
+GOLDEN = [19840, 19710, 18970, 19890, 19810, 19430, 18160, 19650, 19970, 19200]
 
 
 def viewer_of(stores, user, **fields):
@@ -69,7 +69,8 @@ async def test_every_source_contributes_and_every_candidate_names_its_sources(st
             assert provenance.names[int(provenance.source[handle])] in names
             found |= set(names)
     known = {"in_network", "co_engagement", "popular"}
-    assert found == known | {"liked_by_followed", "trending_topic", "new_authors"}
+    later = {"liked_by_followed", "trending_topic", "new_authors", "backfill"}
+    assert found == known | later
 
 
 async def test_scores_of_sources_are_features(stores, for_you):
@@ -201,3 +202,53 @@ def test_a_world_without_engagements_cannot_be_learned_from(world):
     silent = stores_of(attrs.evolve(world, tables={**world.tables, "engagements": empty}))
     with pytest.raises(ValueError, match="engagements to learn from"):
         anyio.run(train, silent, Params.of({}))
+
+
+def unseen(stores, user, settings):
+    return viewer_of(stores, user, params=settings, debug=DebugOptions(skip_side_effects=True))
+
+
+@pytest.mark.parametrize("cap", [0, 50])
+async def test_older_posts_stand_behind_everything_else(stores, for_you, cap):
+    user = USERS[0]
+    viewer = unseen(stores, user, {params.RESULTS: 400, params.BACKFILL_CAP: cap})
+    posts = (await for_you.process(viewer)).candidates
+    older = posts[Post.age_h] > params.MAX_AGE_H.default
+    assert older.any() == (cap > 0)
+    assert np.array_equal(older, np.sort(older))
+    assert (posts[Post.age_h] <= params.BACKFILL_AGE_H.default).all()
+
+
+async def test_a_diverse_slate_covers_more_topics(stores, for_you):
+    topics = {False: [], True: []}
+    for user in USERS:
+        for diverse, seen in topics.items():
+            viewer = unseen(stores, user, {params.SLATE: diverse})
+            posts = (await for_you.process(viewer)).candidates
+            seen.append(len(np.unique(stores.posts.code("topic")[posts[Post.row]])))
+    assert np.mean(topics[True]) > np.mean(topics[False])
+
+
+async def test_scores_decay_with_age_where_that_is_asked_for(stores, for_you):
+    ages = {}
+    for decays in (False, True):
+        settings = {params.RECENCY: decays, params.RECENCY_RATE: 1.0}
+        posts = (await for_you.process(unseen(stores, USERS[0], settings))).candidates
+        ages[decays] = posts[Post.age_h].mean()
+    assert ages[True] < ages[False]
+
+
+async def test_a_small_author_is_lifted_where_large_ones_lead(stores, for_you):
+    many = {params.COLD_START_FOLLOWERS: 5, params.DECAY: 1.0, params.STRANGER_FACTOR: 1.0}
+    lifted, plain = [
+        (await for_you.process(unseen(stores, user, {**many, params.COLD_START: on}))).candidates
+        for user in USERS[:1]
+        for on in (True, False)
+    ]
+
+    def best_place(posts):
+        small = np.flatnonzero(posts[Post.author_followers] <= 5)
+        return int(small[0]) if len(small) else len(posts)
+
+    assert best_place(lifted) <= best_place(plain)
+    assert best_place(lifted) <= 16

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from components.datasets import generate
 from components.stores.from_dataset import stores_of
 from components.stores.types import Account, Post, Viewer
-from components.transforms.diversity import AuthorDiversity, OutOfNetworkDiscount, earlier_equal
-from components.transforms.ranking_input import FirstToRank, SourceScores
+from components.transforms.diversity import AuthorDiversity, earlier_equal
+from components.transforms.ranking_input import FirstToRank, SourceScores, SourcesLast
 from components.transforms.showing import PostText, account_proof, post_proof
 from mixer import Candidates, Provenance, Request, Target
 
@@ -43,21 +43,6 @@ def test_author_diversity_is_the_loop_that_people_would_write(rows):
 def test_the_published_multipliers():
     after = AuthorDiversity(Post.author_row, Post.score).transform(Target(), ranked([(1, 1.0)] * 6))
     assert after[Post.score].tolist() == [1, 0.625, 0.4375, 0.34375, 0.296875, 0.2734375]
-
-
-def test_the_published_score_of_a_second_post_out_of_network():
-    posts = ranked([(1, 1.0), (1, 1.0)])
-    after = AuthorDiversity(Post.author_row, Post.score).transform(Target(), posts)
-    assert OutOfNetworkDiscount().transform(Target(), after)[Post.score].tolist() == [0.75, 0.46875]
-
-
-def test_posts_in_network_are_not_discounted():
-    posts = ranked([(1, 0.8), (2, 1.0)]).with_columns({Post.in_network: np.array([True, False])})
-    after = OutOfNetworkDiscount().transform(Target(), posts)
-    assert list(zip(after.ids.tolist(), after[Post.score].tolist(), strict=True)) == [
-        (0, pytest.approx(0.8)),
-        (1, 0.75),
-    ]
 
 
 @given(st.lists(st.integers(0, 4)))
@@ -139,3 +124,13 @@ def test_texts_come_by_row():
     rows = np.array([7, 3])
     after = PostText(stores).transform(Viewer(1), Candidates(Post, {Post.id: rows, Post.row: rows}))
     assert after[Post.text].tolist() == [stores.posts.text[7], stores.posts.text[3]]
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=4), st.sets(st.integers(0, 4)))
+def test_what_some_sources_found_stands_behind_everything_else(lengths, last):
+    batch = from_sources(*lengths)
+    names = frozenset(f"source_{index}" for index in last)
+    after = SourcesLast(names).transform(None, batch)
+    source = np.repeat(np.arange(len(lengths)), lengths).tolist()
+    expected = sorted(range(len(batch)), key=lambda row: source[row] in last)
+    assert after.handles.tolist() == expected

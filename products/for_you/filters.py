@@ -1,0 +1,61 @@
+"""Which posts are left out before ranking, in the published order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.predicates import timeline
+from components.predicates.switched import Switched
+from components.predicates.viewer import MaxAge, NotIn
+from components.sources.backfill import Backfill
+from components.stores.stores import Stores
+from components.stores.types import Post, Viewer
+from mixer import CandidatePredicate, OnError
+from products.for_you import params
+
+Filter = CandidatePredicate[Viewer, Post]
+Shown = Callable[[Viewer], NDArray[np.int64]]
+
+PROTECTING = ("subscribers", "muted_words", "people")
+"""Filters that keep a promise to somebody; when they fail, nothing is shown that they have not judged."""
+
+
+def before_ranking(stores: Stores, seen: Shown, served: Shown) -> Filter:
+    """One after the other; where an answer is missing, comfort gives way and protection does not.
+
+    Args:
+        stores: what is known.
+        seen: what a viewer was shown lately.
+        served: what a viewer was answered just now.
+    """
+    switched: Mapping[str, Filter] = {
+        "own": timeline.NotOwn(stores),
+        "replies": timeline.NoStrangersReplies(stores),
+        "subscribers": timeline.ForSubscribers(stores),
+        "seen": timeline.NotShownBefore(stores, seen),
+        "served": timeline.NotShownBefore(stores, served, "already_served"),
+        "muted_words": timeline.NoMutedWords(stores, muted_phrases),
+        "people": timeline.PeopleGetAlong(stores),
+        "fatigue": timeline.NotFatigued(stores, params.FATIGUE_DAYS),
+        "engaged": NotIn(Post.row, lambda viewer: viewer.engaged_mask, "already_engaged"),
+    }
+    backfilled = {Backfill(stores).name: params.BACKFILL_AGE_H}
+    every: Filter = timeline.KnownAuthor().and_then(MaxAge(params.MAX_AGE_H, backfilled))
+    for name, one in switched.items():
+        policy = OnError.DROP if name in PROTECTING else OnError.KEEP
+        every = every.and_then(Switched(one, params.FILTERS[name]).on_error(policy))
+    return (
+        every.and_then(timeline.NewerThanPage())
+        .and_then(timeline.WantedMedia(stores))
+        .and_then(timeline.WantedTopics(stores))
+        .and_then(timeline.ProvenToStrangers(stores, params.NEW_VIEWER_LEAST))
+        .and_then(timeline.Holdout(stores, params.HOLDOUT))
+    )
+
+
+def muted_phrases(viewer: Viewer) -> tuple[str, ...]:
+    """What the viewer does not want to read, as stored and as asked for."""
+    return (*viewer.history.muted_phrases, *viewer.controls.muted_words)
