@@ -75,6 +75,8 @@ class Account(Candidate):
     triangle_score = column(np.float32, default=np.nan, doc="score of the source triangular_loops")
     trending_score = column(np.float32, default=np.nan, doc="score of the source trending")
     reciprocation_score = column(np.float32, default=np.nan, doc="score of the source reciprocation")
+    found_by = column(np.int32, default=0, doc="how many sources found it")
+    best_place = column(np.float32, default=np.nan, doc="1 / (1 + rank) at the source that put it highest")
     score = column(np.float32, default=np.nan, doc="what the order is based on; NaN sorts last")
 
     propensity = column(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mixer.params import Param, param
+from components.rankers.sampling import Shuffle
+from mixer.params import Bundle, Param, param
 
 RESULTS = param("follow_recs.results", 10, minimum=0, maximum=1_000, doc="Accounts in an answer.")
 BATCH = param("follow_recs.validation_batch", 12, minimum=1, maximum=1_000, doc="Accounts validated at once.")
@@ -37,9 +38,70 @@ RECIPROCATION_CAP = param(
 WINDOW_H = param(
     "follow_recs.window_h", 24.0, minimum=0.0, doc="Hours in which new followers count as recent."
 )
+
+
+def _weight(source: str) -> Param[float]:
+    doc = f"Weight of {source} among the sources; 0 leaves it unasked."
+    return param(f"follow_recs.{source}.weight", 1.0, minimum=0.0, maximum=1_000.0, doc=doc)
+
+
+class Weights:
+    """How often each source gets its turn."""
+
+    friends_of_friends = _weight("friends_of_friends")
+    mutual_interest = _weight("mutual_interest")
+    similar_to_follows = _weight("similar_to_follows")
+    recently_followed_by_followed = _weight("recently_followed_by_followed")
+    circle_salsa = _weight("circle_salsa")
+    triangular_loops = _weight("triangular_loops")
+    reciprocation = _weight("reciprocation")
+    trending = _weight("trending")
+    popular = _weight("popular")
+
+
+WEIGHTS: Mapping[str, Param[float]] = {
+    name: weight for name, weight in vars(Weights).items() if isinstance(weight, Param)
+}
+"""By name of the source."""
+DRAWN = param("follow_recs.sources.drawn", False, doc="Draw sources by weight; else they take turns.")
+SHUFFLE = param("follow_recs.sources.shuffle", Shuffle.EXPONENTIAL, doc="Order within a source, when drawn.")
 RANK_CAP = param(
-    "follow_recs.ranker.cap", 500, minimum=1, maximum=5_000, doc="Accounts ranked at full quality."
+    "follow_recs.ranker.cap", 500, minimum=50, maximum=600, doc="Accounts ranked at full quality."
+)
+MIN_SCALE = param(
+    "follow_recs.ranker.min_scale_down",
+    0.3,
+    minimum=0.1,
+    maximum=1.0,
+    doc="Share of them ranked under any load.",
+)
+ML = param("follow_recs.ranker.ml", True, doc="Order by the trained model.")
+ML_FLOOR = param(
+    "follow_recs.ranker.ml_quality_floor",
+    0.3,
+    minimum=0.1,
+    maximum=1.0,
+    doc="At this quality factor or below, the model is left out.",
+)
+FATIGUE = param(
+    "follow_recs.fatigue", True, doc="Move down what was shown before, five places an impression."
+)
+SAMPLING = param("follow_recs.sampling", False, doc="Draw the final order (Plackett-Luce), log propensities.")
+SAMPLING_FACTOR = param(
+    "follow_recs.sampling.factor",
+    1.0,
+    minimum=-1_000.0,
+    maximum=1_000.0,
+    doc="How decided that draw is; 0: uniform.",
+)
+SAMPLING_FIXED = param(
+    "follow_recs.sampling.fixed", 0, minimum=0, maximum=100, doc="How many on top are not drawn."
 )
 
-PRESETS: Mapping[str, Mapping[Param[Any], object]] = {"higgs": {WINDOW_H: 6.0}}
+PUBLISHED: Mapping[Param[Any], object] = {RESULTS: 3, DRAWN: True, RANK_CAP: 100, ML: False}
+AS_PUBLISHED = Bundle(
+    param("follow_recs.as_published", False, doc="Settings of the original where ours differ."), PUBLISHED
+)
+
+PRESETS: Mapping[str, Mapping[Param[Any], object]] = {"higgs": {WINDOW_H: 6.0}, "published": PUBLISHED}
 """Values that fit a data set better than the defaults: Higgs is one week, and one piece of news."""

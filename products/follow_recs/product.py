@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import components.hydrators.accounts
+import components.rankers.combined
 import components.rankers.logistic
+import components.rankers.sampling
 import components.rankers.training
 import components.sources.accounts
 import components.sources.attention
 import components.sources.people.similar
 import components.sources.people.strong_ties
 import products.follow_recs.flow
+import products.follow_recs.ranking
+import products.follow_recs.sources
 import products.follow_recs.training
 from components.models.logistic import LogisticModel
 from components.rankers.logistic import LogisticRanker
@@ -28,9 +32,13 @@ VERSION = (
     components.sources.people.similar,
     components.sources.people.strong_ties,
     components.hydrators.accounts,
+    components.rankers.combined,
     components.rankers.logistic,
+    components.rankers.sampling,
     components.rankers.training,
     products.follow_recs.flow,
+    products.follow_recs.ranking,
+    products.follow_recs.sources,
     products.follow_recs.training,
 )
 """Modules that decide what the ranker learns from."""

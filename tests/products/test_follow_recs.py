@@ -5,16 +5,21 @@ import attrs
 import numpy as np
 import pytest
 
+from components.rankers.logistic import LogisticRanker
 from components.stores.graph import Graph
 from components.stores.stores import FOLLOW
 from components.stores.types import Account, Viewer
 from mixer import DebugOptions, Outcome, Request
+from mixer.errors import ConfigurationError
 from mixer.params import Params
+from mixer.quality_factor import LinearLatencyQualityFactor, QualityFactorBounds
+from mixer.rankers import KeepOrder
 from products.follow_recs import params
+from products.follow_recs.flow import FollowRecs
 from products.follow_recs.training import INPUTS, Training, past_of, train
 
 USERS = range(1, 201, 7)
-GOLDEN = [175, 117, 87, 90, 49, 113, 119, 121, 196, 84]
+GOLDEN = [175, 117, 87, 90, 113, 49, 121, 119, 196, 84]
 
 
 def viewer_of(stores, user, **fields):
@@ -64,6 +69,83 @@ async def test_accounts_that_were_shown_move_down(stores, follow_recs):
 async def test_the_recommendations_of_the_embedded_world_are_pinned(stores, follow_recs):
     result = await follow_recs.process(viewer_of(stores, 1))
     assert result.candidates.ids.tolist() == GOLDEN
+
+
+DARK = DebugOptions(skip_side_effects=True)
+
+
+async def test_a_source_of_weight_0_is_not_asked(stores, follow_recs):
+    off = {params.WEIGHTS["popular"]: 0.0, params.WEIGHTS["trending"]: 0.0}
+    result = await follow_recs.process(viewer_of(stores, 1, params=off, debug=DARK))
+    names = set(result.candidates.provenance.names)
+    assert names == set(params.WEIGHTS) - {"popular", "trending"}
+    silent = dict.fromkeys(params.WEIGHTS.values(), 0.0)
+    result = await follow_recs.process(viewer_of(stores, 1, params=silent, debug=DARK))
+    assert (result.outcome, len(result.candidates)) == (Outcome.EMPTY, 0)
+
+
+def test_weights_and_sources_are_checked_when_the_flow_is_built(stores, monkeypatch):
+    weights = {**params.WEIGHTS, "two_hop_random_walk": params.WEIGHTS["popular"]}
+    del weights["trending"]
+    monkeypatch.setattr(params, "WEIGHTS", weights)
+    with pytest.raises(ConfigurationError) as caught:
+        FollowRecs(stores, KeepOrder())
+    assert set(caught.value.problems) == {
+        "weight of 'two_hop_random_walk', which is no source",
+        "source 'trending' without a weight",
+    }
+
+
+@pytest.mark.parametrize(("quality", "ordered_by"), [(0.31, "logistic_ranker"), (0.3, "in_arrival_order")])
+async def test_the_model_is_switched_off_by_load_and_stats_tell(stores, follow_model, quality, ordered_by):
+    class Loaded(FollowRecs):
+        def quality_factor(self):
+            return LinearLatencyQualityFactor(
+                target_latency_s=9.0, bounds=QualityFactorBounds(quality, quality, quality)
+            )
+
+    flow = Loaded(stores, LogisticRanker(follow_model, INPUTS, Account.score))
+    viewer = viewer_of(stores, 1, params={params.RANK_CAP: 50}, debug=attrs.evolve(DARK, trace=True))
+    result = await flow.process(viewer)
+    steps = {step.component for _, step in result.trace.steps}
+    assert ordered_by in steps
+    stats = flow.stats.snapshot()
+    off = stats.get("follow_recs/ranker/ml_ranker_disabled_by_quality_factor/requests", 0)
+    assert off == stats.get("follow_recs/degraded/logistic_ranker/timeout", 0) == (quality <= 0.3)
+    assert stats["follow_recs/ranker/scaled_down_by_quality_factor/requests"] == 1
+    assert stats["follow_recs/ranker/weighted_sources/requests"] == 1
+
+
+async def test_a_drawn_order_comes_with_its_likelihood_and_keeps_fatigue(stores, follow_recs):
+    plain = await follow_recs.process(viewer_of(stores, 1, debug=DARK))
+    assert np.isnan(plain.candidates[Account.propensity]).all()
+    drawn = {params.SAMPLING: True, params.SAMPLING_FACTOR: 3.0}
+    firsts = set()
+    for seed in range(20):
+        result = await follow_recs.process(viewer_of(stores, 1, params=drawn, seed=seed, debug=DARK))
+        likely = result.candidates[Account.propensity]
+        assert ((likely > 0) & (likely <= 1)).all()
+        firsts.add(int(result.candidates.ids[0]))
+    assert len(firsts) > 5
+    await follow_recs.process(
+        attrs.evolve(viewer_of(stores, 1), limit=1)
+    )  # now the best one is five places down
+    sharp = {params.SAMPLING: True, params.SAMPLING_FACTOR: 1_000.0}
+    tired = await follow_recs.process(viewer_of(stores, 1, params=sharp, debug=DARK))
+    assert int(tired.candidates.ids[0]) != int(plain.candidates.ids[0])
+    assert follow_recs.stats.snapshot()["follow_recs/sampling/requests"] == 21
+
+
+async def test_as_published_differs_from_ours_in_what_the_preset_says(stores, follow_recs):
+    published = params.PRESETS["published"]
+    viewer = viewer_of(stores, 1, params=published, debug=attrs.evolve(DARK, trace=True))
+    result = await follow_recs.process(viewer)
+    assert len(result.candidates) == 3
+    assert result.trace.stages[5].name == "ranker"
+    assert result.trace.stages[5].count_out == 100
+    assert "logistic_ranker" not in {step.component for _, step in result.trace.steps}
+    other = await follow_recs.process(attrs.evolve(viewer, request=attrs.evolve(viewer.request, seed=5)))
+    assert other.candidates.ids.tolist() != result.candidates.ids.tolist()
 
 
 def with_follows(stores, since):

@@ -1,0 +1,98 @@
+"""What stands around the main ranker of follow recommendations: how much goes in, and what replaces it under load.
+
+Source: the combined ranker of FRS: weighted sources, the first ones merged, the model, impression fatigue.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import numpy as np
+
+from components.stores.types import setting
+from mixer import Candidates, Column, Ranker, Transform
+from mixer.params import Param
+from mixer.run import Cause, degrade, observing
+from mixer.transforms import Trait, noted
+
+
+@attrs.frozen
+class FirstMerged(Transform[Any, Any]):
+    """Merges what several sources found into its first row, and takes the first ones, fewer under load.
+
+    Args:
+        count: how many at full quality.
+        least: share of them that is taken whatever the load.
+
+    Source: FRS FirstNRanker: 100 [50, 600] times the quality factor, at least 0.3 of it, duplicates grouped.
+    """
+
+    count: int | Param[int] = 100
+    least: float | Param[float] = 0.3
+    traits = Trait.DROPS | Trait.ANNOTATES
+
+    def transform(self, target: Any, candidates: Candidates[Any]) -> Candidates[Any]:
+        count = target.request.scaled(setting(target, self.count), setting(target, self.least))
+        merged = candidates.deduplicate()
+        if target.request.quality_factor < 1.0 and len(merged) > count:
+            with observing("ranker/scaled_down_by_quality_factor") as observation:
+                observation.rows = count
+        return merged.head(count)
+
+
+@attrs.frozen
+class FoundBy(Transform[Any, Any]):
+    """Writes how many sources found a candidate, and its reciprocal rank at the one that put it highest.
+
+    Args:
+        sources: the column of the count.
+        best: the column of ``1 / (1 + rank)``.
+    """
+
+    sources: Column[Any, Any]
+    best: Column[Any, Any]
+
+    def transform(self, target: Any, candidates: Candidates[Any]) -> Candidates[Any]:
+        provenance = candidates.provenance
+        if provenance is None:
+            return candidates
+        _, ranks = provenance.matrix_of(candidates.handles)
+        places = np.where(ranks >= 0, ranks + 1.0, np.inf)
+        best = 1.0 / places.min(axis=1, initial=np.inf)
+        return candidates.with_columns({self.sources: (ranks >= 0).sum(axis=1), self.best: best})
+
+
+@attrs.frozen
+class UnlessLoaded(Ranker[Any, Any]):
+    """The model, unless it is switched off or the load leaves no room for it; then the order of arrival.
+
+    Args:
+        model: asked at a quality factor above ``floor``.
+        light: asked otherwise; when that is for the load, the result says so.
+        on: False switches the model off.
+        floor: at this quality factor or below, the model is left out.
+
+    Source: FRS UseMlRanker, and TurnoffMLScorerQFThreshold, 0.3 [0.1, 1.0].
+    """
+
+    model: Ranker[Any, Any]
+    light: Ranker[Any, Any]
+    on: bool | Param[bool] = True
+    floor: float | Param[float] = 0.3
+
+    @property
+    def traits(self) -> Trait:  # type: ignore[override] - computed
+        return self.model.traits | self.light.traits
+
+    async def rank(self, target: Any, candidates: Candidates[Any]) -> Candidates[Any]:
+        loaded = target.request.quality_factor <= setting(target, self.floor)
+        if setting(target, self.on) and not loaded:
+            return await noted(self.model, candidates, lambda: self.model.rank(target, candidates))
+        scope = "ranker/no_ml_ranker"
+        if setting(target, self.on):
+            degrade(self.model.name, Cause.TIMEOUT, f"{self.light.name} instead: load")
+            scope = "ranker/ml_ranker_disabled_by_quality_factor"
+        with observing(scope) as observation:
+            observation.rows = len(candidates)
+            return await noted(self.light, candidates, lambda: self.light.rank(target, candidates))
