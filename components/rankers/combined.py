@@ -65,13 +65,14 @@ class FoundBy(Transform[Any, Any]):
 
 @attrs.frozen
 class UnlessLoaded(Ranker[Any, Any]):
-    """The model, unless it is switched off or the load leaves no room for it; then the order of arrival.
+    """The model, unless it is switched off, fails, takes too long, or the load leaves no room for it.
 
     Args:
         model: asked at a quality factor above ``floor``.
-        light: asked otherwise; when that is for the load, the result says so.
+        light: asked otherwise; the result says so, unless the model was switched off.
         on: False switches the model off.
         floor: at this quality factor or below, the model is left out.
+        within_s: seconds for the model.
 
     Source: FRS UseMlRanker, and TurnoffMLScorerQFThreshold, 0.3 [0.1, 1.0].
     """
@@ -80,6 +81,7 @@ class UnlessLoaded(Ranker[Any, Any]):
     light: Ranker[Any, Any]
     on: bool | Param[bool] = True
     floor: float | Param[float] = 0.3
+    within_s: float | None = None
 
     @property
     def traits(self) -> Trait:  # type: ignore[override] - computed
@@ -88,7 +90,8 @@ class UnlessLoaded(Ranker[Any, Any]):
     async def rank(self, target: Any, candidates: Candidates[Any]) -> Candidates[Any]:
         loaded = target.request.quality_factor <= setting(target, self.floor)
         if setting(target, self.on) and not loaded:
-            return await noted(self.model, candidates, lambda: self.model.rank(target, candidates))
+            safe = self.model.fallback(self.light, within_s=self.within_s)
+            return await noted(safe, candidates, lambda: safe.rank(target, candidates))
         scope = "ranker/no_ml_ranker"
         if setting(target, self.on):
             degrade(self.model.name, Cause.TIMEOUT, f"{self.light.name} instead: load")

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import attrs
+from typing import ClassVar
 
 from components.hydrators.accounts import Connections, SharedInterests
-from components.predicates.viewer import NotIn, NotSelf, known_user
+from components.predicates.viewer import known_user
 from components.rankers.sampling import PlackettLuce
 from components.side_effects.impressions import RecordImpressions
 from components.stores.impressions import ImpressionStore
+from components.stores.requests import PeopleRequest, RequestBuilder, people_lookups
 from components.stores.stores import Stores
 from components.stores.types import Account, Viewer
+from components.transforms.guarded import FailOpen
 from components.transforms.showing import account_proof
 from mixer import (
     CandidatePredicate,
     CandidateSource,
     Deduplicate,
     Hydrator,
-    OnError,
     Predicate,
     Ranker,
     RecommendationFlow,
@@ -30,8 +30,10 @@ from mixer import (
 from mixer.predicates import ParamIsOn
 from mixer.quality_factor import LinearLatencyQualityFactor, QualityFactor, QualityFactorBounds
 from products.follow_recs import params
+from products.follow_recs.budgets import PUBLISHED, Budgets
+from products.follow_recs.filters import before_ranking, before_showing
 from products.follow_recs.ranking import combined, weighted
-from products.follow_recs.sources import sources_of
+from products.follow_recs.sources import FAMILIES, sources_of
 
 
 class FollowRecs(RecommendationFlow[Viewer, Account]):
@@ -44,6 +46,8 @@ class FollowRecs(RecommendationFlow[Viewer, Account]):
     """
 
     label = "follow_recs"
+    budgets: ClassVar[Budgets] = PUBLISHED
+    stage_budgets_s = PUBLISHED.by_stage()
 
     def __init__(
         self, stores: Stores, ranker: Ranker[Viewer, Account], impressions: ImpressionStore | None = None
@@ -51,30 +55,38 @@ class FollowRecs(RecommendationFlow[Viewer, Account]):
         self.stores = stores
         self.impressions = impressions or ImpressionStore()
         self.sources = sources_of(stores)
-        self.weighted = weighted(self.sources)
-        self.ranker = combined(self.weighted, ranker, self.impressions)
+        turns = weighted(self.sources)
+        self.weight_of = turns.weight_of
+        self.ranker = combined(turns, ranker)
+        budget_s = PUBLISHED.of("update_target", "look_up")
+        self.requests = RequestBuilder(stores, people_lookups(stores, self.impressions), budget_s)
 
-    def update_target(self, target: Viewer) -> Viewer:
-        return attrs.evolve(target, known=self.stores.history(target.user_id, target.request.now_ms))
+    def build(self) -> None:
+        self.budgets.check(self.name)
+        super().build()
+
+    async def update_target(self, target: Viewer) -> PeopleRequest:
+        return await self.requests.build(target)
 
     def target_eligibility(self) -> Predicate[Viewer]:
         return known_user
 
     def candidate_sources(self, target: Viewer) -> Sequence[CandidateSource[Viewer, Account]]:
-        return [one for one in self.sources.all() if self.weighted.weight_of(target, one.name) > 0]
+        held_back = FAMILIES[target.request.params[params.FAMILY]]
+        return [
+            one
+            for one in self.sources.all()
+            if one.name not in held_back and self.weight_of(target, one.name) > 0
+        ]
 
     def hydrate_candidates(self) -> Sequence[Hydrator[Viewer, Account]]:
         connections = Connections(self.stores, window_h=params.WINDOW_H)
         shared = SharedInterests(self.stores, self.stores.interests)
-        return connections.fail_open(), shared.fail_open()
+        budget_s = PUBLISHED.of("hydration", "features")
+        return connections.fail_open(within_s=budget_s), shared.fail_open(within_s=budget_s)
 
     def pre_ranker_filter(self) -> CandidatePredicate[Viewer, Account]:
-        return (
-            NotSelf(Account.row, "oneself")
-            .and_then(NotIn(Account.row, lambda viewer: viewer.follow_mask, "already_followed"))
-            .and_then(NotIn(Account.row, lambda viewer: viewer.dismissed_mask, "dismissed"))
-            .and_then(NotIn(Account.row, lambda viewer: viewer.avoided_mask, "blocked_or_muted"))
-        )
+        return before_ranking(self.stores)
 
     def select_ranker(self, target: Viewer) -> Ranker[Viewer, Account]:
         return self.ranker
@@ -87,8 +99,7 @@ class FollowRecs(RecommendationFlow[Viewer, Account]):
         return Deduplicate().then(sampling.observe("sampling").gated(ParamIsOn(params.SAMPLING)))
 
     def validate_candidates(self) -> CandidatePredicate[Viewer, Account]:
-        blocked = NotIn(Account.row, lambda viewer: viewer.blocked_by_mask, "blocked_by_account")
-        return blocked.on_error(OnError.DROP)
+        return before_showing(self.stores)
 
     def results_config(self, target: Viewer) -> ResultsConfig:
         settings = target.request.params
@@ -96,7 +107,8 @@ class FollowRecs(RecommendationFlow[Viewer, Account]):
         return ResultsConfig(wanted, settings[params.BATCH])
 
     def transform_results(self) -> Transform[Viewer, Account]:
-        return account_proof(self.stores)
+        proof = FailOpen(account_proof(self.stores), PUBLISHED.of("transform_results", "social_proof"))
+        return proof.observe("social_proof").gated(ParamIsOn(params.SOCIAL_PROOF))
 
     def side_effects(self) -> Sequence[SideEffect[Viewer, Account]]:
         return (RecordImpressions(self.impressions),)

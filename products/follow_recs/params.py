@@ -63,6 +63,12 @@ WEIGHTS: Mapping[str, Param[float]] = {
     name: weight for name, weight in vars(Weights).items() if isinstance(weight, Param)
 }
 """By name of the source."""
+FAMILY = param(
+    "follow_recs.sources.held_back",
+    "none",
+    choices=("none", "social", "geo_and_interests", "activity_contextual"),
+    doc="A family of sources that is not asked.",
+)
 DRAWN = param("follow_recs.sources.drawn", False, doc="Draw sources by weight; else they take turns.")
 SHUFFLE = param("follow_recs.sources.shuffle", Shuffle.EXPONENTIAL, doc="Order within a source, when drawn.")
 RANK_CAP = param(
@@ -98,7 +104,58 @@ SAMPLING_FIXED = param(
     "follow_recs.sampling.fixed", 0, minimum=0, maximum=100, doc="How many on top are not drawn."
 )
 
-PUBLISHED: Mapping[Param[Any], object] = {RESULTS: 3, DRAWN: True, RANK_CAP: 100, ML: False}
+
+def _filter(name: str, on: bool, dropped: str) -> Param[bool]:
+    return param(f"follow_recs.filters.{name}", on, doc=f"Drop accounts: {dropped}.")
+
+
+class Filters:
+    """Switches of the filters, in the order in which they are asked."""
+
+    excluded = _filter("excluded", True, "the viewer's own, and what the request excludes")
+    followed = _filter("followed", True, "that the viewer follows")
+    dismissed = _filter("dismissed", True, "that the viewer dismissed within 180 days")
+    recommended = _filter("recommended", True, "that the request names as recommended before")
+    relationship = _filter("relationship", True, "that the viewer blocks or mutes")
+    near_zero = _filter("near_zero", False, "that did nothing lately")
+    account_state = _filter("account_state", True, "gone, suspended, protected, not safe for work")
+    relationships = _filter("relationships", True, "that block or mute the viewer")
+    inactive = _filter("inactive", False, "without a post for long")
+
+
+FILTERS: Mapping[str, Param[bool]] = {
+    name: switch for name, switch in vars(Filters).items() if isinstance(switch, Param)
+}
+NEAR_ZERO_DAYS = param(
+    "follow_recs.near_zero.days", 30.0, minimum=1.0, maximum=500.0, doc="Days without any act for near-zero."
+)
+INACTIVE_DAYS = param(
+    "follow_recs.inactive.days", 60.0, minimum=1.0, maximum=500.0, doc="Days without a post for inactive."
+)
+HOLD_BACK_SOCIAL = param(
+    "follow_recs.hold_back.social_percent",
+    0.0,
+    minimum=0.0,
+    maximum=100.0,
+    doc="Percent of viewers without social sources.",
+)
+HOLD_BACK_ACCOUNTS = param(
+    "follow_recs.hold_back.accounts_percent",
+    0.0,
+    minimum=0.0,
+    maximum=100.0,
+    doc="Percent of accounts shown to nobody.",
+)
+SOCIAL_PROOF = param("follow_recs.social_proof", True, doc="Say who of the followed follows an account.")
+TRACKING = param("follow_recs.tracking", True, doc="Sign each result, where there is a key.")
+
+PUBLISHED: Mapping[Param[Any], object] = {
+    RESULTS: 3,
+    DRAWN: True,
+    RANK_CAP: 100,
+    ML: False,
+    Filters.relationship: False,
+}
 AS_PUBLISHED = Bundle(
     param("follow_recs.as_published", False, doc="Settings of the original where ours differ."), PUBLISHED
 )

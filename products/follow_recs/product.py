@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import components.hydrators.accounts
+import components.predicates.accounts
 import components.rankers.combined
 import components.rankers.logistic
 import components.rankers.sampling
@@ -13,6 +14,8 @@ import components.sources.accounts
 import components.sources.attention
 import components.sources.people.similar
 import components.sources.people.strong_ties
+import components.stores.requests
+import products.follow_recs.filters
 import products.follow_recs.flow
 import products.follow_recs.ranking
 import products.follow_recs.sources
@@ -32,10 +35,13 @@ VERSION = (
     components.sources.people.similar,
     components.sources.people.strong_ties,
     components.hydrators.accounts,
+    components.predicates.accounts,
     components.rankers.combined,
     components.rankers.logistic,
     components.rankers.sampling,
     components.rankers.training,
+    components.stores.requests,
+    products.follow_recs.filters,
     products.follow_recs.flow,
     products.follow_recs.ranking,
     products.follow_recs.sources,

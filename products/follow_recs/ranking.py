@@ -6,13 +6,13 @@ from components.rankers.arrival import InArrivalOrder
 from components.rankers.combined import FirstMerged, FoundBy, UnlessLoaded
 from components.rankers.fatigue import ImpressionFatigue
 from components.rankers.sampling import WeightedSources
-from components.stores.impressions import ImpressionStore
 from components.stores.types import Account, Viewer
 from components.transforms.ranking_input import SourceScores
 from mixer import Ranker, SourceRegistry, chain
 from mixer.predicates import ParamIsOn
 from mixer.rankers import KeepOrder
 from products.follow_recs import params
+from products.follow_recs.budgets import PUBLISHED
 from products.follow_recs.sources import SOURCE_SCORES
 
 
@@ -27,16 +27,15 @@ def weighted(sources: SourceRegistry[Viewer, Account]) -> WeightedSources:
     return ranker
 
 
-def combined(
-    sources: WeightedSources, model: Ranker[Viewer, Account], impressions: ImpressionStore
-) -> Ranker[Viewer, Account]:
+def combined(sources: WeightedSources, model: Ranker[Viewer, Account]) -> Ranker[Viewer, Account]:
     """All rankers, in the order in which they run; each can be switched off."""
     arrival = InArrivalOrder(Account.score)
     # Without a model, what the sources put first is better than nothing.
+    model_s, fatigue_s = PUBLISHED.of("ranker", "model"), PUBLISHED.of("ranker", "fatigue")
     main = UnlessLoaded(
-        model.observe("ranker/ml_ranker").fallback(arrival), arrival, params.ML, params.ML_FLOOR
+        model.observe("ranker/ml_ranker"), arrival, params.ML, params.ML_FLOOR, within_s=model_s
     )
-    fatigue = ImpressionFatigue(impressions).observe("ranker/fatigue").fallback(KeepOrder())
+    fatigue = ImpressionFatigue().observe("ranker/fatigue").fallback(KeepOrder(), within_s=fatigue_s)
     chosen = (
         FirstMerged(params.RANK_CAP, params.MIN_SCALE)
         .then(FoundBy(Account.found_by, Account.best_place))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
 from components.sources.accounts import FriendsOfFriends, MutualInterest, PopularAccounts
 from components.sources.attention import Reciprocation, TrendingAccounts
 from components.sources.people.similar import CircleOfTrust, RecentlyFollowedByFollowed, SimilarAccounts
 from components.sources.people.strong_ties import TriangularLoops
 from components.stores.stores import Stores
 from components.stores.types import Account, Viewer
-from mixer import CandidateSource, SourceRegistry
+from mixer import Candidates, CandidateSource, SourceRegistry
 from products.follow_recs import params
+from products.follow_recs.budgets import PUBLISHED
 
 SOURCE_SCORES = {
     "friends_of_friends": Account.friends_of_friends_score,
@@ -22,6 +27,16 @@ SOURCE_SCORES = {
     "trending": Account.trending_score,
     "reciprocation": Account.reciprocation_score,
 }
+FAMILIES: Mapping[str, frozenset[str]] = {
+    "none": frozenset(),
+    "social": frozenset(
+        {"friends_of_friends", "triangular_loops", "recently_followed_by_followed", "reciprocation"}
+    ),
+    "activity_contextual": frozenset({"similar_to_follows", "circle_salsa"}),
+    "geo_and_interests": frozenset({"mutual_interest", "trending", "popular"}),
+}
+"""Kinds of sources that can be held back as one; source: FRS CandidateSourceHoldbackUtil, by what ours are nearest to."""
+SOCIAL = FAMILIES["social"]
 MINUTE_MS, HOUR_S = 60_000, 3_600.0
 
 
@@ -40,7 +55,27 @@ def sources_of(stores: Stores) -> SourceRegistry[Viewer, Account]:
         trending.cached(_minute_and_cap, ttl_s=HOUR_S),
         popular.cached(_minute_and_cap, ttl_s=HOUR_S),
     )
-    return SourceRegistry([source.fail_open() for source in sources])
+    budget_s = PUBLISHED.of("candidate_generation", "source")
+    checked = [source.map_candidates(_checked(stores)) for source in sources]
+    return SourceRegistry([source.fail_open(within_s=budget_s) for source in checked])
+
+
+def _checked(stores: Stores) -> Callable[[Candidates[Account]], Candidates[Account]]:
+    """Refuses what cannot be an answer: rows that are nobody's, another's id, scores below 0 or without end."""
+
+    def check(found: Candidates[Account]) -> Candidates[Account]:
+        if not len(found):
+            return found
+        rows, scores = found[Account.row], found[Account.source_score]
+        if rows.min() < 0 or rows.max() >= len(stores.users):
+            raise ValueError(f"expected rows of {len(stores.users)} users, got {rows.min()} to {rows.max()}")
+        if not (stores.users.ids[rows] == found.ids).all():
+            raise ValueError("expected the ids of the rows, got others")
+        if not ((scores >= 0) & (scores < np.inf) | np.isnan(scores)).all():
+            raise ValueError(f"expected scores from 0 on, got {scores.min()} to {scores.max()}")
+        return found
+
+    return check
 
 
 def _minute_and_cap(viewer: Viewer) -> tuple[object, ...]:

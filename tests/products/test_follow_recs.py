@@ -15,11 +15,12 @@ from mixer.params import Params
 from mixer.quality_factor import LinearLatencyQualityFactor, QualityFactorBounds
 from mixer.rankers import KeepOrder
 from products.follow_recs import params
+from products.follow_recs.budgets import PUBLISHED, Budget, Budgets
 from products.follow_recs.flow import FollowRecs
 from products.follow_recs.training import INPUTS, Training, past_of, train
 
 USERS = range(1, 201, 7)
-GOLDEN = [175, 117, 87, 90, 113, 49, 121, 119, 196, 84]
+GOLDEN = [175, 117, 87, 49, 121, 90, 113, 196, 119, 84]
 
 
 def viewer_of(stores, user, **fields):
@@ -104,16 +105,43 @@ async def test_the_model_is_switched_off_by_load_and_stats_tell(stores, follow_m
                 target_latency_s=9.0, bounds=QualityFactorBounds(quality, quality, quality)
             )
 
-    flow = Loaded(stores, LogisticRanker(follow_model, INPUTS, Account.score))
+    loaded = Loaded(stores, LogisticRanker(follow_model, INPUTS, Account.score))
     viewer = viewer_of(stores, 1, params={params.RANK_CAP: 50}, debug=attrs.evolve(DARK, trace=True))
-    result = await flow.process(viewer)
+    result = await loaded.process(viewer)
     steps = {step.component for _, step in result.trace.steps}
     assert ordered_by in steps
-    stats = flow.stats.snapshot()
+    stats = loaded.stats.snapshot()
     off = stats.get("follow_recs/ranker/ml_ranker_disabled_by_quality_factor/requests", 0)
     assert off == stats.get("follow_recs/degraded/logistic_ranker/timeout", 0) == (quality <= 0.3)
     assert stats["follow_recs/ranker/scaled_down_by_quality_factor/requests"] == 1
     assert stats["follow_recs/ranker/weighted_sources/requests"] == 1
+
+
+def test_published_budgets_fit():
+    PUBLISHED.check("follow_recs")
+    assert sum(PUBLISHED.by_stage().values()) + 0.2 <= PUBLISHED.request_s
+    assert FollowRecs.stage_budgets_s["candidate_generation"] == 0.09
+
+
+def test_budgets_that_do_not_fit_are_refused_when_the_flow_is_built(stores):
+    wrong = {
+        "candidate_generation": Budget(0.09, {"online_stp": 0.3}),
+        "ranker": Budget(0.5, {"model": 0.4, "fatigue": 0.2}, in_turn=True),
+        "blending": Budget(0.1, {"nothing": 0.0}),
+    }
+
+    class Wrong(FollowRecs):
+        budgets = Budgets(1.0, {**PUBLISHED.stages, **wrong})
+
+    with pytest.raises(ConfigurationError) as caught:
+        Wrong(stores, KeepOrder())
+    assert caught.value.problems == (
+        "'blending' is no stage",
+        "candidate_generation: its parts need 0.3 s, more than its 0.09 s",
+        "ranker: its parts need 0.6 s, more than its 0.5 s",
+        "blending/nothing: expected seconds above 0, got 0.0",
+        "the stages need 1.68 s, more than the request's 1 s",
+    )
 
 
 async def test_a_drawn_order_comes_with_its_likelihood_and_keeps_fatigue(stores, follow_recs):
