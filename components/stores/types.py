@@ -83,6 +83,7 @@ class Account(Candidate):
         np.float32, default=np.nan, doc="how likely it was at its place, where places are drawn"
     )
     social_proof = column(np.object_, default=None, doc="ids of up to a few connectors")
+    tracking_token = column(np.object_, default=None, doc="what a client sends back with a click")
 
 
 ADULT = 18

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from rich.table import Table
 
 from components.stores.types import Account
@@ -30,6 +31,8 @@ def _row(loaded: Loaded, account: Account, origin: Row) -> Row:
         "shared_interests": account.shared_interests,
         "followers": int(account.followers),
         "social_proof": list(account.social_proof or ()),
+        "propensity": None if np.isnan(account.propensity) else float(account.propensity),
+        "tracking_token": account.tracking_token,
     }
 
 

@@ -15,6 +15,7 @@ from components.stores.stores import Stores
 from components.stores.types import Account, Viewer
 from components.transforms.guarded import FailOpen
 from components.transforms.showing import account_proof
+from components.transforms.tracking import TokenCodec, TrackingToken
 from mixer import (
     CandidatePredicate,
     CandidateSource,
@@ -43,6 +44,7 @@ class FollowRecs(RecommendationFlow[Viewer, Account]):
         stores: what is known.
         ranker: orders accounts whose features are there.
         impressions: what was shown; the flow reads and writes it.
+        tokens: signs results, so that clicks on them can be traced; without it there are no tokens.
     """
 
     label = "follow_recs"
@@ -50,9 +52,14 @@ class FollowRecs(RecommendationFlow[Viewer, Account]):
     stage_budgets_s = PUBLISHED.by_stage()
 
     def __init__(
-        self, stores: Stores, ranker: Ranker[Viewer, Account], impressions: ImpressionStore | None = None
+        self,
+        stores: Stores,
+        ranker: Ranker[Viewer, Account],
+        impressions: ImpressionStore | None = None,
+        tokens: TokenCodec | None = None,
     ) -> None:
         self.stores = stores
+        self.tokens = tokens
         self.impressions = impressions or ImpressionStore()
         self.sources = sources_of(stores)
         turns = weighted(self.sources)
@@ -108,7 +115,11 @@ class FollowRecs(RecommendationFlow[Viewer, Account]):
 
     def transform_results(self) -> Transform[Viewer, Account]:
         proof = FailOpen(account_proof(self.stores), PUBLISHED.of("transform_results", "social_proof"))
-        return proof.observe("social_proof").gated(ParamIsOn(params.SOCIAL_PROOF))
+        shown = proof.observe("social_proof").gated(ParamIsOn(params.SOCIAL_PROOF))
+        if self.tokens is None:
+            return shown
+        token = FailOpen(TrackingToken(self.tokens, Account.tracking_token))
+        return shown.then(token.observe("tracking_token").gated(ParamIsOn(params.TRACKING)))
 
     def side_effects(self) -> Sequence[SideEffect[Viewer, Account]]:
         return (RecordImpressions(self.impressions),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import components.hydrators.accounts
@@ -23,6 +24,7 @@ import products.follow_recs.training
 from components.models.logistic import LogisticModel
 from components.rankers.logistic import LogisticRanker
 from components.stores.types import Account
+from components.transforms.tracking import TokenCodec
 from products._cli.application import Application, Page, Workshop
 from products.follow_recs import answer, params
 from products.follow_recs.evaluation import OFFLINE
@@ -48,6 +50,8 @@ VERSION = (
     products.follow_recs.training,
 )
 """Modules that decide what the ranker learns from."""
+KEY_VARIABLE = "MIXER_TOKEN_KEY"
+"""The variable that holds the secret with which results are signed; unset, they are not."""
 
 
 async def flow(workshop: Workshop) -> FollowRecs:
@@ -61,7 +65,12 @@ async def flow(workshop: Workshop) -> FollowRecs:
         return model
 
     model = await workshop.part("follow_recs-logistic", VERSION, LogisticModel.load, make)
-    return FollowRecs(workshop.now.stores, LogisticRanker(model, INPUTS, Account.score))
+    return FollowRecs(workshop.now.stores, LogisticRanker(model, INPUTS, Account.score), tokens=_tokens())
+
+
+def _tokens() -> TokenCodec | None:
+    key = os.environ.get(KEY_VARIABLE)
+    return None if key is None else TokenCodec(key.encode(), "follow_recs")
 
 
 FOLLOW_RECS = Application(

@@ -9,6 +9,7 @@ from components.rankers.logistic import LogisticRanker
 from components.stores.graph import Graph
 from components.stores.stores import FOLLOW
 from components.stores.types import Account, Viewer
+from components.transforms.tracking import TokenCodec
 from mixer import DebugOptions, Outcome, Request
 from mixer.errors import ConfigurationError
 from mixer.params import Params
@@ -17,6 +18,7 @@ from mixer.rankers import KeepOrder
 from products.follow_recs import params
 from products.follow_recs.budgets import PUBLISHED, Budget, Budgets
 from products.follow_recs.flow import FollowRecs
+from products.follow_recs.sources import FAMILIES, SOCIAL
 from products.follow_recs.training import INPUTS, Training, past_of, train
 
 USERS = range(1, 201, 7)
@@ -162,6 +164,43 @@ async def test_a_drawn_order_comes_with_its_likelihood_and_keeps_fatigue(stores,
     tired = await follow_recs.process(viewer_of(stores, 1, params=sharp, debug=DARK))
     assert int(tired.candidates.ids[0]) != int(plain.candidates.ids[0])
     assert follow_recs.stats.snapshot()["follow_recs/sampling/requests"] == 21
+
+
+async def test_results_are_signed_where_there_is_a_key(stores, follow_model):
+    codec = TokenCodec(b"sixteen or more!", "follow_recs")
+    signing = FollowRecs(stores, LogisticRanker(follow_model, INPUTS, Account.score), tokens=codec)
+    viewer = viewer_of(stores, 1, debug=DARK)
+    shown = (await signing.process(viewer)).candidates
+    for place, account in enumerate(shown):
+        facts = codec.read(account.tracking_token)
+        assert (facts["id"], facts["place"], facts["viewer"], facts["request"]) == (
+            account.id,
+            place,
+            1,
+            "test",
+        )
+        assert facts["source"] in params.WEIGHTS
+    off = await signing.process(viewer_of(stores, 1, params={params.TRACKING: False}, debug=DARK))
+    assert off.candidates[Account.tracking_token].tolist() == [None] * len(off.candidates)
+
+
+async def test_hold_backs_come_last_and_are_off(stores, follow_recs):
+    plain = await follow_recs.process(viewer_of(stores, 1, debug=DARK))
+    half = {params.HOLD_BACK_ACCOUNTS: 50.0, params.HOLD_BACK_SOCIAL: 100.0, params.RESULTS: 200}
+    held = await follow_recs.process(viewer_of(stores, 1, params=half, debug=DARK))
+    assert 0 < len(held.candidates) < 100
+    for handle in held.candidates.handles.tolist():
+        assert set(held.candidates.provenance.names_of(handle)) - SOCIAL
+    reasons = follow_recs.stats.snapshot()
+    assert reasons["follow_recs/filter_and_take/reasons/producer_side_holdback"] > 0
+    assert reasons["follow_recs/filter_and_take/reasons/candidate_side_holdback"] > 0
+    assert len(plain.candidates) == params.RESULTS.default
+
+
+@pytest.mark.parametrize(("family", "sources"), list(FAMILIES.items()))
+async def test_a_family_of_sources_can_be_held_back(stores, follow_recs, family, sources):
+    result = await follow_recs.process(viewer_of(stores, 1, params={params.FAMILY: family}, debug=DARK))
+    assert set(result.candidates.provenance.names) == set(params.WEIGHTS) - sources
 
 
 async def test_as_published_differs_from_ours_in_what_the_preset_says(stores, follow_recs):
