@@ -8,6 +8,7 @@ from typing import ClassVar
 from components.hydrators.accounts import Connections, SharedInterests
 from components.predicates.viewer import known_user
 from components.rankers.sampling import PlackettLuce
+from components.side_effects.dark_read import DarkRead
 from components.side_effects.impressions import RecordImpressions
 from components.stores.impressions import ImpressionStore
 from components.stores.requests import PeopleRequest, RequestBuilder, people_lookups
@@ -28,6 +29,7 @@ from mixer import (
     SideEffect,
     Transform,
 )
+from mixer.flow import BaseFlow
 from mixer.predicates import ParamIsOn
 from mixer.quality_factor import LinearLatencyQualityFactor, QualityFactor, QualityFactorBounds
 from products.follow_recs import params
@@ -45,6 +47,7 @@ class FollowRecs(RecommendationFlow[Viewer, Account]):
         ranker: orders accounts whose features are there.
         impressions: what was shown; the flow reads and writes it.
         tokens: signs results, so that clicks on them can be traced; without it there are no tokens.
+        compared: answers a share of requests too, unseen, to be compared with.
     """
 
     label = "follow_recs"
@@ -57,8 +60,10 @@ class FollowRecs(RecommendationFlow[Viewer, Account]):
         ranker: Ranker[Viewer, Account],
         impressions: ImpressionStore | None = None,
         tokens: TokenCodec | None = None,
+        compared: BaseFlow[Viewer, Account] | None = None,
     ) -> None:
         self.stores = stores
+        self.compared = compared
         self.tokens = tokens
         self.impressions = impressions or ImpressionStore()
         self.sources = sources_of(stores)
@@ -122,7 +127,11 @@ class FollowRecs(RecommendationFlow[Viewer, Account]):
         return shown.then(token.observe("tracking_token").gated(ParamIsOn(params.TRACKING)))
 
     def side_effects(self) -> Sequence[SideEffect[Viewer, Account]]:
-        return (RecordImpressions(self.impressions),)
+        record = RecordImpressions(self.impressions)
+        if self.compared is None:
+            return (record,)
+        stats = self.stats.scope(self.name, "dark_read")
+        return DarkRead(self.compared, params.DARK_READS, stats, Account.score), record
 
     def quality_factor(self) -> QualityFactor:
         # The bounds and step of the original; the target is what a request may take on one core.

@@ -148,6 +148,13 @@ HOLD_BACK_ACCOUNTS = param(
 )
 SOCIAL_PROOF = param("follow_recs.social_proof", True, doc="Say who of the followed follows an account.")
 TRACKING = param("follow_recs.tracking", True, doc="Sign each result, where there is a key.")
+DARK_READS = param(
+    "follow_recs.dark_reads.percent",
+    0.0,
+    minimum=0.0,
+    maximum=100.0,
+    doc="Percent of requests that another flow answers too.",
+)
 
 PUBLISHED: Mapping[Param[Any], object] = {
     RESULTS: 3,

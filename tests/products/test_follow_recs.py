@@ -7,6 +7,7 @@ import pytest
 
 from components.rankers.logistic import LogisticRanker
 from components.stores.graph import Graph
+from components.stores.impressions import ImpressionStore
 from components.stores.stores import FOLLOW
 from components.stores.types import Account, Viewer
 from components.transforms.tracking import TokenCodec
@@ -182,6 +183,20 @@ async def test_results_are_signed_where_there_is_a_key(stores, follow_model):
         assert facts["source"] in params.WEIGHTS
     off = await signing.process(viewer_of(stores, 1, params={params.TRACKING: False}, debug=DARK))
     assert off.candidates[Account.tracking_token].tolist() == [None] * len(off.candidates)
+
+
+async def test_another_flow_is_read_in_the_dark(stores, follow_model):
+    ranker = LogisticRanker(follow_model, INPUTS, Account.score)
+    impressions = ImpressionStore()
+    twin = FollowRecs(stores, ranker, impressions)
+    watching = FollowRecs(stores, ranker, impressions, compared=twin)
+    for user in (1, 8, 15):
+        await watching.process(viewer_of(stores, user, params={params.DARK_READS: 100.0}))
+        await watching.process(viewer_of(stores, user))  # off
+    counts = watching.stats.snapshot()
+    assert counts["follow_recs/dark_read/requests"] == counts["follow_recs/dark_read/first_5/same_order"] == 3
+    assert counts["follow_recs/dark_read/score_differs"] == 0
+    assert len(impressions.shown(1, stores.now_ms)) == 2 * params.RESULTS.default
 
 
 async def test_hold_backs_come_last_and_are_off(stores, follow_recs):
