@@ -57,10 +57,10 @@ class FoundBy(Transform[Any, Any]):
         provenance = candidates.provenance
         if provenance is None:
             return candidates
-        _, ranks = provenance.matrix_of(candidates.handles)
-        places = np.where(ranks >= 0, ranks + 1.0, np.inf)
-        best = 1.0 / places.min(axis=1, initial=np.inf)
-        return candidates.with_columns({self.sources: (ranks >= 0).sum(axis=1), self.best: best})
+        best = np.zeros(len(provenance), dtype=np.float32)
+        np.maximum.at(best, provenance.lead, 1.0 / (1.0 + provenance.rank))
+        found = np.bitwise_count(provenance.sources_of(candidates.handles))
+        return candidates.with_columns({self.sources: found, self.best: best[candidates.handles]})
 
 
 @attrs.frozen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
@@ -11,8 +11,9 @@ import numpy as np
 from components.stores.impressions import ImpressionStore
 from components.stores.stores import BLOCK, DISMISSED, MUTE, History, Stores
 from components.stores.types import Viewer
-from mixer.component import MaybeAwaitable
+from mixer.component import Deferred, MaybeAwaitable
 from mixer.concurrency import Failure, attempt, gather
+from mixer.run import Cause
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,16 +84,26 @@ class RequestBuilder:
         """The request of a viewer, known or not."""
         row = self.stores.users.row_of(viewer.user_id)
 
-        async def look_up(one: Lookup[Any]) -> Any:
-            answer = await attempt(lambda: one.ask(row, viewer), viewer, self.within_s)
-            if not isinstance(answer, Failure):
-                return answer
-            answer.report(f"request/{one.name}", one.effect)
-            return None
+        def look_up(one: Lookup[Any]) -> Any:
+            try:
+                answer = one.ask(row, viewer)
+            except Exception as error:  # noqa: BLE001 - the declared policy: what fails is unknown
+                return self._unknown(one, Failure(Cause.ERROR, error))
+            if isinstance(answer, Awaitable):
+                return Deferred(answer, lambda waiting: self._awaited(one, waiting, viewer))
+            return answer  # at once, as from memory: not worth a task
 
         answers = await gather(look_up, self.lookups)
         found = dict(zip([one.name for one in self.lookups], answers, strict=True))
         return self._request(viewer, row, found)
+
+    async def _awaited(self, one: Lookup[Any], answer: Awaitable[Any], viewer: Viewer) -> Any:
+        found = await attempt(lambda: answer, viewer, self.within_s)
+        return self._unknown(one, found) if isinstance(found, Failure) else found
+
+    @staticmethod
+    def _unknown(one: Lookup[Any], failure: Failure) -> None:
+        failure.report(f"request/{one.name}", one.effect)
 
     def _request(self, viewer: Viewer, row: int, found: Mapping[str, Any]) -> PeopleRequest:
         wanted = found.get("followed") if viewer.controls.personalised else None

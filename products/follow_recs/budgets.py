@@ -26,7 +26,7 @@ class Budget:
     """
 
     seconds: float
-    parts: Mapping[str, float]
+    parts: Mapping[str, float] = attrs.field(factory=dict[str, float])
     in_turn: bool = False
 
     def problems(self, stage: str) -> Iterator[str]:
@@ -78,8 +78,8 @@ PUBLISHED = Budgets(
     2.0,
     {
         "update_target": Budget(0.2, {"look_up": 0.2}),
-        "candidate_generation": Budget(0.09, {"source": 0.09}),
-        "hydration": Budget(0.24, {"features": 0.24}),
+        "candidate_generation": Budget(0.09),
+        "hydration": Budget(0.24),
         "ranker": Budget(0.6, {"model": 0.4, "fatigue": 0.2}, in_turn=True),
         "filter_and_take": Budget(0.3, {"account_state": 0.2, "relationships": 0.3}),
         "transform_results": Budget(0.25, {"social_proof": 0.25}),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from components.hydrators.accounts import Connections, SharedInterests
+from components.models.real_graph.scores import RealGraphScores
 from components.predicates.viewer import known_user
 from components.rankers.sampling import PlackettLuce
 from components.side_effects.dark_read import DarkRead
@@ -48,6 +49,7 @@ class FollowRecs(RecommendationFlow[Viewer, Account]):
         impressions: what was shown; the flow reads and writes it.
         tokens: signs results, so that clicks on them can be traced; without it there are no tokens.
         compared: answers a share of requests too, unseen, to be compared with.
+        ties: who will probably interact with whom; without it, some sources are left out.
     """
 
     label = "follow_recs"
@@ -61,12 +63,13 @@ class FollowRecs(RecommendationFlow[Viewer, Account]):
         impressions: ImpressionStore | None = None,
         tokens: TokenCodec | None = None,
         compared: BaseFlow[Viewer, Account] | None = None,
+        ties: RealGraphScores | None = None,
     ) -> None:
         self.stores = stores
         self.compared = compared
         self.tokens = tokens
         self.impressions = impressions or ImpressionStore()
-        self.sources = sources_of(stores)
+        self.sources = sources_of(stores, ties)
         turns = weighted(self.sources)
         self.weight_of = turns.weight_of
         self.ranker = combined(turns, ranker)
@@ -94,8 +97,7 @@ class FollowRecs(RecommendationFlow[Viewer, Account]):
     def hydrate_candidates(self) -> Sequence[Hydrator[Viewer, Account]]:
         connections = Connections(self.stores, window_h=params.WINDOW_H)
         shared = SharedInterests(self.stores, self.stores.interests)
-        budget_s = PUBLISHED.of("hydration", "features")
-        return connections.fail_open(within_s=budget_s), shared.fail_open(within_s=budget_s)
+        return connections.fail_open(), shared.fail_open()
 
     def pre_ranker_filter(self) -> CandidatePredicate[Viewer, Account]:
         return before_ranking(self.stores)

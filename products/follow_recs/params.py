@@ -35,14 +35,35 @@ TRENDING_CAP = param(
 RECIPROCATION_CAP = param(
     "follow_recs.reciprocation.cap", 100, minimum=0, maximum=5_000, doc="The viewer's followers."
 )
+MUTUAL_CAP = param(
+    "follow_recs.mutual_follows.cap", 200, minimum=0, maximum=5_000, doc="Friends of mutual friends."
+)
+LANGUAGE_CAP = param(
+    "follow_recs.in_language.cap",
+    100,
+    minimum=0,
+    maximum=5_000,
+    doc="Popular among speakers of the language.",
+)
+TWO_HOP_CAP = param("follow_recs.two_hop.cap", 200, minimum=0, maximum=5_000, doc="Ties of ties.")
+TIES_CAP = param(
+    "follow_recs.out_of_network_ties.cap", 200, minimum=0, maximum=1_000, doc="Likely ties, not followed."
+)
+TIES_LEAST = param(
+    "follow_recs.out_of_network_ties.least",
+    0.26,
+    minimum=0.0,
+    maximum=1.0,
+    doc="Probability from which such a tie counts.",
+)
 WINDOW_H = param(
     "follow_recs.window_h", 24.0, minimum=0.0, doc="Hours in which new followers count as recent."
 )
 
 
-def _weight(source: str) -> Param[float]:
+def _weight(source: str, maximum: float = 1_000.0) -> Param[float]:
     doc = f"Weight of {source} among the sources; 0 leaves it unasked."
-    return param(f"follow_recs.{source}.weight", 1.0, minimum=0.0, maximum=1_000.0, doc=doc)
+    return param(f"follow_recs.{source}.weight", 1.0, minimum=0.0, maximum=maximum, doc=doc)
 
 
 class Weights:
@@ -54,8 +75,12 @@ class Weights:
     recently_followed_by_followed = _weight("recently_followed_by_followed")
     circle_salsa = _weight("circle_salsa")
     triangular_loops = _weight("triangular_loops")
+    mutual_follows = _weight("mutual_follows")
+    two_hop = _weight("two_hop")
+    out_of_network_ties = _weight("out_of_network_ties", 2_000.0)
     reciprocation = _weight("reciprocation")
     trending = _weight("trending")
+    popular_in_language = _weight("popular_in_language")
     popular = _weight("popular")
 
 

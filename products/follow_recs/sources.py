@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from components.models.real_graph.scores import RealGraphScores
 from components.sources.accounts import FriendsOfFriends, MutualInterest, PopularAccounts
 from components.sources.attention import Reciprocation, TrendingAccounts
+from components.sources.people.known import PopularInLanguage
 from components.sources.people.similar import CircleOfTrust, RecentlyFollowedByFollowed, SimilarAccounts
-from components.sources.people.strong_ties import TriangularLoops
+from components.sources.people.strong_ties import MutualFollows, OutOfNetworkTies, TriangularLoops, TwoHop
 from components.stores.stores import Stores
 from components.stores.types import Account, Viewer
 from mixer import Candidates, CandidateSource, SourceRegistry
 from products.follow_recs import params
-from products.follow_recs.budgets import PUBLISHED
 
 SOURCE_SCORES = {
     "friends_of_friends": Account.friends_of_friends_score,
@@ -26,22 +27,40 @@ SOURCE_SCORES = {
     "triangular_loops": Account.triangle_score,
     "trending": Account.trending_score,
     "reciprocation": Account.reciprocation_score,
+    "mutual_follows": Account.mutual_follows_score,
+    "popular_in_language": Account.in_language_score,
+    "two_hop": Account.two_hop_score,
+    "out_of_network_ties": Account.out_of_network_score,
 }
+NEED_TIES = frozenset({"two_hop", "out_of_network_ties"})
+"""Sources that are only there where somebody scored who will interact with whom."""
 FAMILIES: Mapping[str, frozenset[str]] = {
     "none": frozenset(),
     "social": frozenset(
-        {"friends_of_friends", "triangular_loops", "recently_followed_by_followed", "reciprocation"}
+        {
+            "friends_of_friends",
+            "triangular_loops",
+            "recently_followed_by_followed",
+            "reciprocation",
+            "mutual_follows",
+            "two_hop",
+        }
     ),
-    "activity_contextual": frozenset({"similar_to_follows", "circle_salsa"}),
-    "geo_and_interests": frozenset({"mutual_interest", "trending", "popular"}),
+    "activity_contextual": frozenset({"similar_to_follows", "circle_salsa", "out_of_network_ties"}),
+    "geo_and_interests": frozenset({"mutual_interest", "trending", "popular", "popular_in_language"}),
 }
 """Kinds of sources that can be held back as one; source: FRS CandidateSourceHoldbackUtil, by what ours are nearest to."""
 SOCIAL = FAMILIES["social"]
 MINUTE_MS, HOUR_S = 60_000, 3_600.0
 
 
-def sources_of(stores: Stores) -> SourceRegistry[Viewer, Account]:
-    """Every source, in the order in which candidates are merged."""
+def sources_of(stores: Stores, ties: RealGraphScores | None = None) -> SourceRegistry[Viewer, Account]:
+    """Every source, in the order in which candidates are merged.
+
+    Args:
+        stores: what is known.
+        ties: who will probably interact with whom; without it the sources in ``NEED_TIES`` are left out.
+    """
     trending = TrendingAccounts(stores, params.TRENDING_CAP, params.WINDOW_H)
     popular = PopularAccounts(stores, params.POPULAR_CAP)
     sources: tuple[CandidateSource[Viewer, Account], ...] = (
@@ -51,13 +70,20 @@ def sources_of(stores: Stores) -> SourceRegistry[Viewer, Account]:
         RecentlyFollowedByFollowed(stores, params.LATELY_CAP, params.WINDOW_H),
         CircleOfTrust(stores, "salsa", params.CIRCLE_CAP),
         TriangularLoops(stores, params.TRIANGLE_CAP),
+        MutualFollows(stores, params.MUTUAL_CAP),
+        *(() if ties is None else _over_ties(stores, ties)),
         Reciprocation(stores, params.RECIPROCATION_CAP),
         trending.cached(_minute_and_cap, ttl_s=HOUR_S),
+        PopularInLanguage(stores, params.LANGUAGE_CAP),
         popular.cached(_minute_and_cap, ttl_s=HOUR_S),
     )
-    budget_s = PUBLISHED.of("candidate_generation", "source")
-    checked = [source.map_candidates(_checked(stores)) for source in sources]
-    return SourceRegistry([source.fail_open(within_s=budget_s) for source in checked])
+    # How long each may take is the budget of their stage.
+    return SourceRegistry([source.map_candidates(_checked(stores)).fail_open() for source in sources])
+
+
+def _over_ties(stores: Stores, ties: RealGraphScores) -> tuple[CandidateSource[Viewer, Account], ...]:
+    strong = OutOfNetworkTies(stores, ties, params.TIES_CAP, params.TIES_LEAST)
+    return TwoHop(stores, ties, params.TWO_HOP_CAP), strong
 
 
 def _checked(stores: Stores) -> Callable[[Candidates[Account]], Candidates[Account]]:

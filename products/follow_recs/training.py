@@ -38,6 +38,8 @@ INPUTS = (
     Account.triangle_score,
     Account.trending_score,
     Account.reciprocation_score,
+    Account.mutual_follows_score,
+    Account.in_language_score,
     Account.found_by,
     Account.best_place,
 )

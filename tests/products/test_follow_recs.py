@@ -5,6 +5,7 @@ import attrs
 import numpy as np
 import pytest
 
+from components.models.real_graph.scores import RealGraphScores
 from components.rankers.logistic import LogisticRanker
 from components.stores.graph import Graph
 from components.stores.impressions import ImpressionStore
@@ -19,11 +20,11 @@ from mixer.rankers import KeepOrder
 from products.follow_recs import params
 from products.follow_recs.budgets import PUBLISHED, Budget, Budgets
 from products.follow_recs.flow import FollowRecs
-from products.follow_recs.sources import FAMILIES, SOCIAL
+from products.follow_recs.sources import FAMILIES, NEED_TIES, SOCIAL
 from products.follow_recs.training import INPUTS, Training, past_of, train
 
 USERS = range(1, 201, 7)
-GOLDEN = [175, 117, 87, 49, 121, 90, 113, 196, 119, 84]
+GOLDEN = [175, 117, 49, 87, 121, 90, 84, 38, 113, 119]
 
 
 def viewer_of(stores, user, **fields):
@@ -57,9 +58,22 @@ async def test_every_source_contributes(stores, follow_recs):
         result = await follow_recs.process(viewer_of(stores, user, params={params.RESULTS: 200}))
         for handle in result.candidates.handles.tolist():
             found |= set(result.candidates.provenance.names_of(handle))
-    known = {"friends_of_friends", "mutual_interest", "popular", "reciprocation"}
-    known |= {"circle_salsa", "similar_to_follows", "triangular_loops"}
-    assert found == known | {"trending", "recently_followed_by_followed"}
+    assert found == set(params.WEIGHTS) - NEED_TIES
+
+
+async def test_likely_ties_are_two_more_sources(stores, follow_model):
+    rng = np.random.default_rng(0)
+    pairs = rng.choice(stores.users.ids, (3_000, 2))
+    chances = rng.random(len(pairs))
+    ties = RealGraphScores.build(stores.users, *pairs.T, chances, stores.now_ms - 1)
+    ranker = LogisticRanker(follow_model, INPUTS, Account.score)
+    result = await FollowRecs(stores, ranker, ties=ties).process(
+        viewer_of(stores, 1, params={params.RESULTS: 200})
+    )
+    assert set(result.candidates.provenance.names) == set(params.WEIGHTS)
+    handles = result.candidates.handles.tolist()
+    found = {name for handle in handles for name in result.candidates.provenance.names_of(handle)}
+    assert found >= NEED_TIES
 
 
 async def test_accounts_that_were_shown_move_down(stores, follow_recs):
@@ -82,7 +96,7 @@ async def test_a_source_of_weight_0_is_not_asked(stores, follow_recs):
     off = {params.WEIGHTS["popular"]: 0.0, params.WEIGHTS["trending"]: 0.0}
     result = await follow_recs.process(viewer_of(stores, 1, params=off, debug=DARK))
     names = set(result.candidates.provenance.names)
-    assert names == set(params.WEIGHTS) - {"popular", "trending"}
+    assert names == set(params.WEIGHTS) - NEED_TIES - {"popular", "trending"}
     silent = dict.fromkeys(params.WEIGHTS.values(), 0.0)
     result = await follow_recs.process(viewer_of(stores, 1, params=silent, debug=DARK))
     assert (result.outcome, len(result.candidates)) == (Outcome.EMPTY, 0)
@@ -201,7 +215,8 @@ async def test_another_flow_is_read_in_the_dark(stores, follow_model):
 
 async def test_hold_backs_come_last_and_are_off(stores, follow_recs):
     plain = await follow_recs.process(viewer_of(stores, 1, debug=DARK))
-    half = {params.HOLD_BACK_ACCOUNTS: 50.0, params.HOLD_BACK_SOCIAL: 100.0, params.RESULTS: 200}
+    fewer = dict.fromkeys((params.WEIGHTS["popular"], params.WEIGHTS["popular_in_language"]), 0.0)
+    half = {params.HOLD_BACK_ACCOUNTS: 50.0, params.HOLD_BACK_SOCIAL: 100.0, params.RESULTS: 200, **fewer}
     held = await follow_recs.process(viewer_of(stores, 1, params=half, debug=DARK))
     assert 0 < len(held.candidates) < 100
     for handle in held.candidates.handles.tolist():
@@ -215,7 +230,7 @@ async def test_hold_backs_come_last_and_are_off(stores, follow_recs):
 @pytest.mark.parametrize(("family", "sources"), list(FAMILIES.items()))
 async def test_a_family_of_sources_can_be_held_back(stores, follow_recs, family, sources):
     result = await follow_recs.process(viewer_of(stores, 1, params={params.FAMILY: family}, debug=DARK))
-    assert set(result.candidates.provenance.names) == set(params.WEIGHTS) - sources
+    assert set(result.candidates.provenance.names) == set(params.WEIGHTS) - NEED_TIES - sources
 
 
 async def test_as_published_differs_from_ours_in_what_the_preset_says(stores, follow_recs):
