@@ -5,16 +5,20 @@ Source: the combined ranker of FRS: weighted sources, the first ones merged, the
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import attrs
 import numpy as np
 
+from components.rankers.arrival import InArrivalOrder
 from components.stores.types import setting
 from mixer import Candidates, Column, Ranker, Transform
+from mixer.concurrency import Failure, attempt
+from mixer.errors import ContractError
 from mixer.params import Param
 from mixer.run import Cause, degrade, observing
-from mixer.transforms import Trait, noted
+from mixer.transforms import Trait, check_traits, noted
 
 
 @attrs.frozen
@@ -65,37 +69,53 @@ class FoundBy(Transform[Any, Any]):
 
 @attrs.frozen
 class UnlessLoaded(Ranker[Any, Any]):
-    """The model, unless it is switched off, fails, takes too long, or the load leaves no room for it.
+    """The model, unless it is switched off, fails, answers nonsense, or neither load nor deadline leave room for it.
 
     Args:
-        model: asked at a quality factor above ``floor``.
-        light: asked otherwise; the result says so, unless the model was switched off.
+        model: asked at a quality factor above ``floor``; no candidate may be missing or without a score.
+        light: asked otherwise; writes the same score. The result says so, unless the model was switched off.
         on: False switches the model off.
         floor: at this quality factor or below, the model is left out.
         within_s: seconds for the model.
+        reserve_s: seconds before the deadline that are left to later stages.
 
     Source: FRS UseMlRanker, and TurnoffMLScorerQFThreshold, 0.3 [0.1, 1.0].
     """
 
     model: Ranker[Any, Any]
-    light: Ranker[Any, Any]
+    light: InArrivalOrder
     on: bool | Param[bool] = True
     floor: float | Param[float] = 0.3
-    within_s: float | None = None
+    within_s: float = math.inf
+    reserve_s: float = 0.02
 
     @property
     def traits(self) -> Trait:  # type: ignore[override] - computed
         return self.model.traits | self.light.traits
 
     async def rank(self, target: Any, candidates: Candidates[Any]) -> Candidates[Any]:
-        loaded = target.request.quality_factor <= setting(target, self.floor)
-        if setting(target, self.on) and not loaded:
-            safe = self.model.fallback(self.light, within_s=self.within_s)
-            return await noted(safe, candidates, lambda: safe.rank(target, candidates))
-        scope = "ranker/no_ml_ranker"
-        if setting(target, self.on):
+        if not setting(target, self.on):
+            return await self._light("ranker/no_ml_ranker", target, candidates)
+        if target.request.quality_factor <= setting(target, self.floor):
             degrade(self.model.name, Cause.TIMEOUT, f"{self.light.name} instead: load")
-            scope = "ranker/ml_ranker_disabled_by_quality_factor"
+            return await self._light("ranker/ml_ranker_disabled_by_quality_factor", target, candidates)
+        spare_s = min(self.within_s, max(target.request.time_left_s() - self.reserve_s, 0.0))
+        answer = await attempt(
+            lambda: self._sound(target, candidates), target, None if math.isinf(spare_s) else spare_s
+        )
+        if not isinstance(answer, Failure):
+            return answer
+        answer.report(self.model.name, f"{self.light.name} instead")
+        return await self._light("ranker/no_ml_ranker", target, candidates)
+
+    async def _light(self, scope: str, target: Any, candidates: Candidates[Any]) -> Candidates[Any]:
         with observing(scope) as observation:
             observation.rows = len(candidates)
             return await noted(self.light, candidates, lambda: self.light.rank(target, candidates))
+
+    async def _sound(self, target: Any, candidates: Candidates[Any]) -> Candidates[Any]:
+        ranked = await noted(self.model, candidates, lambda: self.model.rank(target, candidates))
+        check_traits(self.model.name, self.model.traits, candidates, ranked)
+        if ranked.has(self.light.score) and np.isnan(ranked[self.light.score]).any():
+            raise ContractError(self.model.name, "a score for every candidate", "NaN")
+        return ranked

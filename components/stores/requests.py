@@ -98,7 +98,9 @@ class RequestBuilder:
         return self._request(viewer, row, found)
 
     async def _awaited(self, one: Lookup[Any], answer: Awaitable[Any], viewer: Viewer) -> Any:
-        found = await attempt(lambda: answer, viewer, self.within_s)
+        # At most half of what is left, so that there can still be an answer.
+        within_s = min(self.within_s, viewer.request.time_left_s() / 2)
+        found = await attempt(lambda: answer, viewer, within_s)
         return self._unknown(one, found) if isinstance(found, Failure) else found
 
     @staticmethod

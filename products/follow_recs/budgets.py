@@ -74,15 +74,17 @@ class Budgets:
             raise ConfigurationError(f"budgets of {flow}", problems)
 
 
+IN_MEMORY = ("excluded", "followed", "dismissed", "recommended", "relationship", "near_zero")
 PUBLISHED = Budgets(
     2.0,
     {
         "update_target": Budget(0.2, {"look_up": 0.2}),
         "candidate_generation": Budget(0.09),
         "hydration": Budget(0.24),
+        "pre_ranker_filter": Budget(0.12, dict.fromkeys(IN_MEMORY, 0.02), in_turn=True),
         "ranker": Budget(0.6, {"model": 0.4, "fatigue": 0.2}, in_turn=True),
         "filter_and_take": Budget(0.3, {"account_state": 0.2, "relationships": 0.3}),
         "transform_results": Budget(0.25, {"social_proof": 0.25}),
     },
 )
-"""Two seconds for a request are ours; upstream publishes none."""
+"""Two seconds for a request and 20 ms for a filter in memory are ours; upstream publishes none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 
 from components.predicates import accounts
 from components.predicates.switched import Switched
@@ -20,25 +21,27 @@ Filter = CandidatePredicate[Viewer, Account]
 def before_ranking(stores: Stores) -> Filter:
     """In memory, one after the other; where an answer is missing, comfort gives way and protection does not."""
     acts = (stores.posts.by_author, stores.engagements, stores.follows)
-    filters: Mapping[str, Filter] = {
-        "excluded": accounts.NotExcluded().on_error(OnError.DROP),
-        "followed": accounts.NotAmong(lambda one: one.followed, "already_followed").on_error(OnError.KEEP),
-        "dismissed": accounts.NotAmong(lambda one: one.dismissed, "dismissed_candidate").on_error(
-            OnError.KEEP
+    filters: Mapping[str, tuple[Filter, OnError]] = {
+        "excluded": (accounts.NotExcluded(), OnError.DROP),
+        "followed": (accounts.NotAmong(lambda one: one.followed, "already_followed"), OnError.KEEP),
+        "dismissed": (accounts.NotAmong(lambda one: one.dismissed, "dismissed_candidate"), OnError.KEEP),
+        "recommended": (accounts.NotRecommended(), OnError.KEEP),
+        "relationship": (
+            accounts.NotAmong(lambda one: one.avoided, "invalid_relationship", OnError.DROP),
+            OnError.DROP,
         ),
-        "recommended": accounts.NotRecommended().on_error(OnError.KEEP),
-        "relationship": accounts.NotAmong(
-            lambda one: one.avoided, "invalid_relationship", OnError.DROP
-        ).on_error(OnError.DROP),
-        "near_zero": accounts.ActedLately(acts, params.NEAR_ZERO_DAYS, "near_zero").on_error(OnError.KEEP),
+        "near_zero": (accounts.ActedLately(acts, params.NEAR_ZERO_DAYS, "near_zero"), OnError.KEEP),
     }
-    first, *rest = (
-        Switched(one.observe(f"pre_ranker/{name}"), params.FILTERS[name]) for name, one in filters.items()
-    )
-    every: Filter = first
-    for one in rest:
-        every = every.and_then(one)
-    return every
+    parts = [
+        Switched(
+            one.on_error(policy, within_s=PUBLISHED.of("pre_ranker_filter", name)).observe(
+                f"pre_ranker/{name}"
+            ),
+            params.FILTERS[name],
+        )
+        for name, (one, policy) in filters.items()
+    ]
+    return reduce(lambda every, one: every.and_then(one), parts[1:], parts[0])
 
 
 def before_showing(stores: Stores) -> Filter:
