@@ -83,6 +83,10 @@ class Account(Candidate):
     best_place = column(np.float32, default=np.nan, doc="1 / (1 + rank) at the source that put it highest")
     score = column(np.float32, default=np.nan, doc="what the order is based on; NaN sorts last")
 
+    follow_probability = column(np.float32, default=np.nan, doc="that the viewer follows it when shown")
+    engagement_probability = column(
+        np.float32, default=np.nan, doc="that the viewer engages with it, if followed"
+    )
     propensity = column(
         np.float32, default=np.nan, doc="how likely it was at its place, where places are drawn"
     )

@@ -31,9 +31,15 @@ def _row(loaded: Loaded, account: Account, origin: Row) -> Row:
         "shared_interests": account.shared_interests,
         "followers": int(account.followers),
         "social_proof": list(account.social_proof or ()),
-        "propensity": None if np.isnan(account.propensity) else float(account.propensity),
+        "follow_probability": _known(account.follow_probability),
+        "engagement_probability": _known(account.engagement_probability),
+        "propensity": _known(account.propensity),
         "tracking_token": account.tracking_token,
     }
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def reason(loaded: Loaded, account: Account) -> str:

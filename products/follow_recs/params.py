@@ -114,6 +114,13 @@ ML_FLOOR = param(
     maximum=1.0,
     doc="At this quality factor or below, the model is left out.",
 )
+ENGAGEMENT = param(
+    "follow_recs.ranker.engagement_weight",
+    0.0,
+    minimum=0.0,
+    maximum=100.0,
+    doc="What engaging with somebody is worth, where following is worth 1.",
+)
 FATIGUE = param(
     "follow_recs.fatigue", True, doc="Move down what was shown before, five places an impression."
 )

@@ -21,15 +21,17 @@ import products.follow_recs.flow
 import products.follow_recs.ranking
 import products.follow_recs.sources
 import products.follow_recs.training
+from components.models.files import atomic_file
 from components.models.logistic import LogisticModel
 from components.rankers.logistic import LogisticRanker
+from components.rankers.two_heads import TwoHeads
 from components.stores.types import Account
 from components.transforms.tracking import TokenCodec
 from products._cli.application import Application, Page, Workshop
 from products.follow_recs import answer, params
 from products.follow_recs.evaluation import OFFLINE
 from products.follow_recs.flow import FollowRecs
-from products.follow_recs.training import INPUTS, Training, train
+from products.follow_recs.training import INPUTS, Training, train, train_engagement
 
 VERSION = (
     components.sources.accounts,
@@ -56,16 +58,34 @@ KEY_VARIABLE = "MIXER_TOKEN_KEY"
 
 async def flow(workshop: Workshop) -> FollowRecs:
     """The flow with everything that was chosen; parts are trained where they are missing."""
+    stores, training = workshop.past.stores, Training(seed=workshop.choices.seed)
 
     async def make(path: Path) -> LogisticModel:
-        training = Training(seed=workshop.choices.seed)
         bar = workshop.bars.track("training the ranker")
-        model = await train(workshop.past.stores, workshop.params, training, bar)
+        model = await train(stores, workshop.params, training, bar)
         model.save(path)
         return model
 
-    model = await workshop.part("follow_recs-logistic", VERSION, LogisticModel.load, make)
-    return FollowRecs(workshop.now.stores, LogisticRanker(model, INPUTS, Account.score), tokens=_tokens())
+    async def make_engagement(path: Path) -> LogisticModel | None:
+        bar = workshop.bars.track("training the second head")
+        model = await train_engagement(stores, workshop.params, training, bar)
+        with atomic_file(path) as temporary:
+            temporary.touch()
+        if model is not None:
+            model.save(path)
+        return model
+
+    follow = LogisticRanker(
+        await workshop.part("follow_recs-logistic", VERSION, LogisticModel.load, make), INPUTS, Account.score
+    )
+    engagement = await workshop.part("follow_recs-engagement", VERSION, _load_if_any, make_engagement)
+    ranker = follow if engagement is None else TwoHeads(follow, engagement, params.ENGAGEMENT)
+    return FollowRecs(workshop.now.stores, ranker, tokens=_tokens())
+
+
+def _load_if_any(path: Path) -> LogisticModel | None:
+    """An empty file says that there was nothing to learn."""
+    return LogisticModel.load(path) if path.stat().st_size else None
 
 
 def _tokens() -> TokenCodec | None:

@@ -7,6 +7,7 @@ import pytest
 
 from components.models.real_graph.scores import RealGraphScores
 from components.rankers.logistic import LogisticRanker
+from components.rankers.two_heads import TwoHeads
 from components.stores.graph import Graph
 from components.stores.impressions import ImpressionStore
 from components.stores.stores import FOLLOW
@@ -21,7 +22,7 @@ from products.follow_recs import params
 from products.follow_recs.budgets import PUBLISHED, Budget, Budgets
 from products.follow_recs.flow import FollowRecs
 from products.follow_recs.sources import FAMILIES, NEED_TIES, SOCIAL
-from products.follow_recs.training import INPUTS, Training, past_of, train
+from products.follow_recs.training import INPUTS, Training, past_of, train, train_engagement
 
 USERS = range(1, 201, 7)
 GOLDEN = [175, 117, 49, 87, 121, 90, 84, 38, 113, 119]
@@ -286,6 +287,31 @@ def test_training_is_a_function_of_the_seed(stores):
     assert np.array_equal(models[0].coefficients, models[1].coefficients)
     assert not np.array_equal(models[0].coefficients, models[2].coefficients)
     assert models[0].feature_names == tuple(key.name for key in INPUTS)
+
+
+def test_the_second_head_learns_what_comes_of_a_follow(stores):
+    undated = with_follows(stores, lambda edges: np.zeros(edges, np.int64))
+    engagement = anyio.run(train_engagement, undated, Params.of({}), Training(requests=60))
+    assert engagement.feature_names == tuple(key.name for key in INPUTS)
+    again = anyio.run(train_engagement, undated, Params.of({}), Training(requests=60))
+    assert np.array_equal(engagement.coefficients, again.coefficients)
+    silent = attrs.evolve(stores, graphs={FOLLOW: stores.follows})
+    assert anyio.run(train_engagement, silent, Params.of({}), Training(requests=60)) is None
+
+
+async def test_what_engagement_is_worth_changes_the_order(stores, follow_model):
+    undated = with_follows(stores, lambda edges: np.zeros(edges, np.int64))
+    engagement = await train_engagement(undated, Params.of({}), Training(requests=60))
+    ranker = TwoHeads(LogisticRanker(follow_model, INPUTS, Account.score), engagement, params.ENGAGEMENT)
+    both = FollowRecs(stores, ranker)
+    answers = [
+        (await both.process(viewer_of(stores, 1, params={params.ENGAGEMENT: weight}, debug=DARK))).candidates
+        for weight in (0.0, 100.0)
+    ]
+    assert answers[0].ids.tolist() == GOLDEN
+    assert answers[1].ids.tolist() != GOLDEN
+    worth = [one[Account.follow_probability] * one[Account.engagement_probability] for one in answers]
+    assert worth[1].sum() > worth[0].sum()
 
 
 def test_without_follows_there_is_nothing_to_learn(stores):
