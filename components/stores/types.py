@@ -87,6 +87,11 @@ class Account(Candidate):
     engagement_probability = column(
         np.float32, default=np.nan, doc="that the viewer engages with it, if followed"
     )
+    production_score = column(
+        np.float32, default=np.nan, doc="what the production ranker makes of it, in a trial"
+    )
+    trial_score = column(np.float32, default=np.nan, doc="what the ranker on trial makes of it")
+    ranked_by = column(np.object_, default="", doc="whose place it has: production or trial")
     propensity = column(
         np.float32, default=np.nan, doc="how likely it was at its place, where places are drawn"
     )

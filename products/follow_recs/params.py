@@ -121,6 +121,13 @@ ENGAGEMENT = param(
     maximum=100.0,
     doc="What engaging with somebody is worth, where following is worth 1.",
 )
+TRIAL = param(
+    "follow_recs.ranker.trial_percent",
+    0.0,
+    minimum=0.0,
+    maximum=100.0,
+    doc="Percent of accounts that stand where the ranker on trial puts them.",
+)
 FATIGUE = param(
     "follow_recs.fatigue", True, doc="Move down what was shown before, five places an impression."
 )

@@ -24,6 +24,7 @@ import products.follow_recs.training
 from components.models.files import atomic_file
 from components.models.logistic import LogisticModel
 from components.rankers.logistic import LogisticRanker
+from components.rankers.trial import ProducerTrial
 from components.rankers.two_heads import TwoHeads
 from components.stores.types import Account
 from components.transforms.tracking import TokenCodec
@@ -79,8 +80,11 @@ async def flow(workshop: Workshop) -> FollowRecs:
         await workshop.part("follow_recs-logistic", VERSION, LogisticModel.load, make), INPUTS, Account.score
     )
     engagement = await workshop.part("follow_recs-engagement", VERSION, _load_if_any, make_engagement)
-    ranker = follow if engagement is None else TwoHeads(follow, engagement, params.ENGAGEMENT)
-    return FollowRecs(workshop.now.stores, ranker, tokens=_tokens())
+    if engagement is None:
+        return FollowRecs(workshop.now.stores, follow, tokens=_tokens())
+    both = TwoHeads(follow, engagement, params.ENGAGEMENT)
+    on_trial = TwoHeads(follow, engagement, 1.0)
+    return FollowRecs(workshop.now.stores, ProducerTrial(both, on_trial, params.TRIAL), tokens=_tokens())
 
 
 def _load_if_any(path: Path) -> LogisticModel | None:
