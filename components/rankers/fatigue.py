@@ -6,27 +6,32 @@ from typing import Any
 
 import attrs
 import numpy as np
+from numpy.typing import NDArray
 
-from components.stores.impressions import ImpressionStore
-from components.stores.types import Viewer
+from components.stores.requests import PeopleRequest
 from mixer import Candidates, Ranker
 from mixer.transforms import Trait
 
 
 @attrs.frozen
-class ImpressionFatigue(Ranker[Viewer, Any]):
+class ImpressionFatigue(Ranker[Any, Any]):
     """Each impression costs a candidate ``positions`` places; ties keep their order.
 
     Source: FRS ImpressionBasedFatigueRanker, factor 5.
     """
 
-    impressions: ImpressionStore
     positions: int = 5
     traits = Trait.REORDERS
 
-    def rank(self, viewer: Viewer, candidates: Candidates[Any]) -> Candidates[Any]:
-        counts = self.impressions.counts(viewer.user_id, candidates.ids, viewer.request.now_ms)
-        if not counts.any():
+    def rank(self, request: PeopleRequest, candidates: Candidates[Any]) -> Candidates[Any]:
+        if request.shown is None or not len(request.shown):
             return candidates
-        places = np.arange(len(candidates)) + self.positions * counts
+        places = np.arange(len(candidates)) + self.positions * _counts(request.shown, candidates.ids)
         return candidates.pick(np.argsort(places, kind="stable"))
+
+
+def _counts(shown: NDArray[np.int64], candidates: NDArray[np.int64]) -> NDArray[np.int64]:
+    """``(n,)`` how often each candidate was shown."""
+    ids, times = np.unique(shown, return_counts=True)
+    at = np.minimum(np.searchsorted(ids, candidates), len(ids) - 1)
+    return np.where(ids[at] == candidates, times[at], 0)

@@ -40,10 +40,12 @@ class WeightedSources(Ranker[Any, Any]):
     Args:
         weights: by name of the source.
         shuffle: what becomes of the order within a source.
+        drawn: False leaves nothing to chance: sources take turns, in proportion to their weights.
     """
 
     weights: Mapping[str, float | Param[float]]
     shuffle: Shuffle | Param[Shuffle] = Shuffle.NONE
+    drawn: bool | Param[bool] = True
     traits = Trait.REORDERS | Trait.DROPS
 
     def check_against(self, sources: tuple[str, ...]) -> None:
@@ -57,20 +59,24 @@ class WeightedSources(Ranker[Any, Any]):
         if problems:
             raise ConfigurationError(self.name, problems)
 
+    def weight_of(self, target: Any, source: str) -> float:
+        """What a source weighs in a request; 0 for one that nobody gave a weight."""
+        return setting(target, self.weights.get(source, 0.0))
+
     def rank(self, target: Any, candidates: Candidates[Any]) -> Candidates[Any]:
         provenance = candidates.provenance
         if provenance is None or not len(candidates):
             return candidates
-        rng = target.request.rng(self.name)
-        weights = np.array([setting(target, self.weights.get(name, 0.0)) for name in provenance.names])
+        weights = np.array([self.weight_of(target, name) for name in provenance.names])
         primary = provenance.primary_of(candidates.handles)
         queues = [
-            self._shuffled(target, np.flatnonzero(primary == source), rng)
-            if weight > 0
-            else np.empty(0, dtype=np.int64)
+            np.flatnonzero(primary == source) if weight > 0 else np.empty(0, dtype=np.int64)
             for source, weight in enumerate(weights.tolist())
         ]
-        return candidates.pick(_drawn(queues, weights, rng))
+        if not setting(target, self.drawn):
+            return candidates.pick(_in_turn(queues, weights))
+        rng = target.request.rng(self.name)
+        return candidates.pick(_drawn([self._shuffled(target, rows, rng) for rows in queues], weights, rng))
 
     def _shuffled(self, target: Any, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
         how = setting(target, self.shuffle)
@@ -82,38 +88,38 @@ class WeightedSources(Ranker[Any, Any]):
         return rows[_without_replacement(np.log(weights), rng)]
 
 
+def _in_turn(queues: list[NDArray[np.int64]], weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Rows in the order in which they are due: the ``k``-th of a source of weight ``w`` at time ``k / w``."""
+    due = [
+        np.arange(1, len(rows) + 1) / weight
+        for rows, weight in zip(queues, weights, strict=True)
+        if len(rows)
+    ]
+    rows = np.concatenate([*queues, np.empty(0, dtype=np.int64)])
+    return rows[np.argsort(np.concatenate([*due, np.empty(0)]), kind="stable")]
+
+
 def _drawn(
     queues: list[NDArray[np.int64]], weights: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.int64]:
     """Rows in the order in which draws of their sources take them."""
-    taken = np.zeros(len(queues), dtype=np.int64)
+    rows = np.concatenate([*queues, np.empty(0, dtype=np.int64)])
     lengths = np.array([len(queue) for queue in queues])
-    parts: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
+    begins, taken = np.cumsum(lengths) - lengths, np.zeros(len(queues), dtype=np.int64)
+    places: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
     while (taken < lengths).any():
         able = np.flatnonzero(taken < lengths)
-        if len(able) == 1:
-            source = int(able[0])
-            parts.append(queues[source][taken[source] :])
-            break
         draws = rng.choice(able, int((lengths - taken).sum()), p=weights[able] / weights[able].sum())
         # Draws count until the first one that exhausts its source; then the rest is drawn anew without it.
         nth = np.zeros(len(draws), dtype=np.int64)
         for source in able.tolist():
             mine = draws == source
             nth[mine] = taken[source] + np.arange(np.count_nonzero(mine))
-        last = np.flatnonzero(nth == lengths[draws] - 1)
-        used = slice(0, int(last[0]) + 1 if len(last) else len(draws))
-        parts.append(
-            np.array(
-                [
-                    queues[source][at]
-                    for source, at in zip(draws[used].tolist(), nth[used].tolist(), strict=True)
-                ],
-                dtype=np.int64,
-            )
-        )
-        taken += np.bincount(draws[used], minlength=len(queues))
-    return np.concatenate(parts)
+        last = np.flatnonzero(nth == lengths[draws] - 1)[0]
+        draws, nth = draws[: last + 1], nth[: last + 1]
+        places.append(begins[draws] + nth)
+        taken += np.bincount(draws, minlength=len(queues))
+    return rows[np.concatenate(places)]
 
 
 def _without_replacement(log_weights: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:

@@ -76,12 +76,28 @@ class Account(Candidate):
     triangle_score = column(np.float32, default=np.nan, doc="score of the source triangular_loops")
     trending_score = column(np.float32, default=np.nan, doc="score of the source trending")
     reciprocation_score = column(np.float32, default=np.nan, doc="score of the source reciprocation")
+    mutual_follows_score = column(np.float32, default=np.nan, doc="score of the source mutual_follows")
+    in_language_score = column(np.float32, default=np.nan, doc="score of the source popular_in_language")
+    two_hop_score = column(np.float32, default=np.nan, doc="score of the source two_hop")
+    out_of_network_score = column(np.float32, default=np.nan, doc="score of the source out_of_network_ties")
+    found_by = column(np.int32, default=0, doc="how many sources found it")
+    best_place = column(np.float32, default=np.nan, doc="1 / (1 + rank) at the source that put it highest")
     score = column(np.float32, default=np.nan, doc="what the order is based on; NaN sorts last")
 
+    follow_probability = column(np.float32, default=np.nan, doc="that the viewer follows it when shown")
+    engagement_probability = column(
+        np.float32, default=np.nan, doc="that the viewer engages with it, if followed"
+    )
+    production_score = column(
+        np.float32, default=np.nan, doc="what the production ranker makes of it, in a trial"
+    )
+    trial_score = column(np.float32, default=np.nan, doc="what the ranker on trial makes of it")
+    ranked_by = column(np.object_, default="", doc="whose place it has: production or trial")
     propensity = column(
         np.float32, default=np.nan, doc="how likely it was at its place, where places are drawn"
     )
     social_proof = column(np.object_, default=None, doc="ids of up to a few connectors")
+    tracking_token = column(np.object_, default=None, doc="what a client sends back with a click")
 
 
 ADULT = 18

@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from components.predicates.switched import Switched
+from components.rankers.combined import UnlessLoaded
+from components.transforms.guarded import FailOpen
 from mixer import RecommendationFlow, SourceRegistry
+from mixer.candidate_predicates import AllOf
 from mixer.component import Component
+from mixer.predicates import ParamIsOn
 from mixer.trace import STAGES
 
 BEGIN, END = "<!-- stages: begin -->", "<!-- stages: end -->"
@@ -24,9 +28,14 @@ def stage_table(flow: RecommendationFlow[Any, Any]) -> str:
     return "\n".join(lines)
 
 
+HOLDERS = (SourceRegistry, Switched, AllOf, FailOpen, UnlessLoaded)
+
+
 def _leaves(component: Component) -> Iterator[Component]:
-    """What a person wrote: operators, which are private classes, and registries are only what holds it together."""
-    if isinstance(component, SourceRegistry | Switched) or type(component).__name__.startswith("_"):
+    """What a person wrote: operators, which are private classes, gates and registries only hold it together."""
+    if isinstance(component, ParamIsOn):
+        return
+    if isinstance(component, HOLDERS) or type(component).__name__.startswith("_"):
         children = list(component.children())
         for child in children:
             yield from _leaves(child)

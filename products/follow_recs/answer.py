@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from rich.table import Table
 
 from components.stores.types import Account
@@ -30,7 +31,15 @@ def _row(loaded: Loaded, account: Account, origin: Row) -> Row:
         "shared_interests": account.shared_interests,
         "followers": int(account.followers),
         "social_proof": list(account.social_proof or ()),
+        "follow_probability": _known(account.follow_probability),
+        "engagement_probability": _known(account.engagement_probability),
+        "propensity": _known(account.propensity),
+        "tracking_token": account.tracking_token,
     }
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def reason(loaded: Loaded, account: Account) -> str:

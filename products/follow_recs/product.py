@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import components.hydrators.accounts
+import components.predicates.accounts
+import components.rankers.combined
 import components.rankers.logistic
+import components.rankers.sampling
 import components.rankers.training
 import components.sources.accounts
 import components.sources.attention
 import components.sources.people.similar
 import components.sources.people.strong_ties
+import components.stores.requests
+import products.follow_recs.filters
 import products.follow_recs.flow
+import products.follow_recs.ranking
+import products.follow_recs.sources
 import products.follow_recs.training
+from components.models.files import atomic_file
 from components.models.logistic import LogisticModel
 from components.rankers.logistic import LogisticRanker
+from components.rankers.trial import ProducerTrial
+from components.rankers.two_heads import TwoHeads
 from components.stores.types import Account
+from components.transforms.tracking import TokenCodec
 from products._cli.application import Application, Page, Workshop
 from products.follow_recs import answer, params
 from products.follow_recs.evaluation import OFFLINE
 from products.follow_recs.flow import FollowRecs
-from products.follow_recs.training import INPUTS, Training, train
+from products.follow_recs.training import INPUTS, Training, train, train_engagement
 
 VERSION = (
     components.sources.accounts,
@@ -28,26 +40,61 @@ VERSION = (
     components.sources.people.similar,
     components.sources.people.strong_ties,
     components.hydrators.accounts,
+    components.predicates.accounts,
+    components.rankers.combined,
     components.rankers.logistic,
+    components.rankers.sampling,
     components.rankers.training,
+    components.stores.requests,
+    products.follow_recs.filters,
     products.follow_recs.flow,
+    products.follow_recs.ranking,
+    products.follow_recs.sources,
     products.follow_recs.training,
 )
 """Modules that decide what the ranker learns from."""
+KEY_VARIABLE = "MIXER_TOKEN_KEY"
+"""The variable that holds the secret with which results are signed; unset, they are not."""
 
 
 async def flow(workshop: Workshop) -> FollowRecs:
     """The flow with everything that was chosen; parts are trained where they are missing."""
+    stores, training = workshop.past.stores, Training(seed=workshop.choices.seed)
 
     async def make(path: Path) -> LogisticModel:
-        training = Training(seed=workshop.choices.seed)
         bar = workshop.bars.track("training the ranker")
-        model = await train(workshop.past.stores, workshop.params, training, bar)
+        model = await train(stores, workshop.params, training, bar)
         model.save(path)
         return model
 
-    model = await workshop.part("follow_recs-logistic", VERSION, LogisticModel.load, make)
-    return FollowRecs(workshop.now.stores, LogisticRanker(model, INPUTS, Account.score))
+    async def make_engagement(path: Path) -> LogisticModel | None:
+        bar = workshop.bars.track("training the second head")
+        model = await train_engagement(stores, workshop.params, training, bar)
+        with atomic_file(path) as temporary:
+            temporary.touch()
+        if model is not None:
+            model.save(path)
+        return model
+
+    follow = LogisticRanker(
+        await workshop.part("follow_recs-logistic", VERSION, LogisticModel.load, make), INPUTS, Account.score
+    )
+    engagement = await workshop.part("follow_recs-engagement", VERSION, _load_if_any, make_engagement)
+    if engagement is None:
+        return FollowRecs(workshop.now.stores, follow, tokens=_tokens())
+    both = TwoHeads(follow, engagement, params.ENGAGEMENT)
+    on_trial = TwoHeads(follow, engagement, 1.0)
+    return FollowRecs(workshop.now.stores, ProducerTrial(both, on_trial, params.TRIAL), tokens=_tokens())
+
+
+def _load_if_any(path: Path) -> LogisticModel | None:
+    """An empty file says that there was nothing to learn."""
+    return LogisticModel.load(path) if path.stat().st_size else None
+
+
+def _tokens() -> TokenCodec | None:
+    key = os.environ.get(KEY_VARIABLE)
+    return None if key is None else TokenCodec(key.encode(), "follow_recs")
 
 
 FOLLOW_RECS = Application(

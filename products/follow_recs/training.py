@@ -6,14 +6,15 @@ nobody followed anybody after it, a random share of them is hidden and to be fou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
 from components.models.logistic import LogisticModel
-from components.rankers.training import UpToRanker, examples_of, fit
+from components.rankers.logistic import feature_matrix
+from components.rankers.training import Examples, UpToRanker, examples_of, fit
 from components.stores.graph import Graph
 from components.stores.stores import FOLLOW, INTEREST, Stores
 from components.stores.types import Account, Viewer
@@ -38,6 +39,10 @@ INPUTS = (
     Account.triangle_score,
     Account.trending_score,
     Account.reciprocation_score,
+    Account.mutual_follows_score,
+    Account.in_language_score,
+    Account.found_by,
+    Account.best_place,
 )
 """What the ranker looks at."""
 
@@ -69,11 +74,13 @@ class Past:
         stores: as they were.
         now_ms: the moment of the training requests.
         next: whom users followed then.
+        until_ms: the moment after which nothing is looked at.
     """
 
     stores: Stores
     now_ms: int
     next: Graph
+    until_ms: int
 
 
 class Collector(UpToRanker[Viewer, Account], FollowRecs):
@@ -99,17 +106,67 @@ async def train(
     """
     rng = np.random.default_rng([training.seed, 2])
     past = past_of(stores, training.known, training.cut_off, rng)
-    everybody = np.arange(len(stores.users))
+    requests = _requests(past, params, training, track, rng)
+    flow = Collector(past.stores, KeepOrder())
+    return fit(await examples_of(flow, requests, Account.row, INPUTS, training.negatives, rng), INPUTS)
+
+
+async def train_engagement(
+    stores: Stores,
+    params: Params,
+    training: Training = Training(),
+    track: Callable[[Iterable[int]], Iterable[int]] = iter,
+) -> LogisticModel | None:
+    """Learn the probability that a viewer engages with the posts of somebody, once followed.
+
+    Args and past as for :func:`train`; examples are those whom viewers followed next.
+
+    Returns:
+        None where nobody engages with those whom they follow, or everybody does.
+    """
+    if not stores.engagements.edges:
+        return None
+    rng = np.random.default_rng([training.seed, 2])
+    past = past_of(stores, training.known, training.cut_off, rng)
+    authors = _authors_engaged_with(stores, past)
+    flow, parts = Collector(past.stores, KeepOrder()), list[Examples]()
+    for viewer, followed in _requests(past, params, training, track, rng):
+        found = (await flow.process(viewer)).candidates
+        found = found.where(np.isin(found[Account.row], followed))
+        if len(found):
+            engaged = np.isin(found[Account.row], authors.of(stores.users.row_of(viewer.user_id)))
+            weights = np.ones(len(found))
+            parts.append(Examples(feature_matrix(found, INPUTS), engaged.astype(np.float64), weights))
+    both = {label for part in parts for label in part.labels.tolist()}
+    return fit(parts, INPUTS) if len(both) == 2 else None
+
+
+def _requests(
+    past: Past,
+    params: Params,
+    training: Training,
+    track: Callable[[Iterable[int]], Iterable[int]],
+    rng: np.random.Generator,
+) -> Iterator[tuple[Viewer, NDArray[np.int32]]]:
+    """Viewers at the moment of the past, with the rows of those whom they followed next."""
+    users = past.stores.users
+    everybody = np.arange(len(users))
     knew = past.stores.follows.degrees(everybody, past.now_ms) > 0
     able = np.flatnonzero(knew & (past.next.degrees(everybody) > 0))
     viewers = rng.choice(able, min(training.requests, len(able)), replace=False)
     request = Request(id="training", now_ms=past.now_ms, params=params)
-    requests = (
-        (Viewer(int(stores.users.ids[row]), request=request), past.next.of(row))
-        for row in track(viewers.tolist())
-    )
-    flow = Collector(past.stores, KeepOrder())
-    return fit(await examples_of(flow, requests, Account.row, INPUTS, training.negatives, rng), INPUTS)
+    for row in track(viewers.tolist()):
+        yield Viewer(int(users.ids[row]), request=request), past.next.of(row)
+
+
+def _authors_engaged_with(stores: Stores, past: Past) -> Graph:
+    """Users to the authors of what they engaged with between the past and its end; undated follows: at any time."""
+    engagements, posts = stores.engagements, stores.posts
+    begin_ms = past.now_ms if past.stores is stores else 0
+    then = (engagements.time_ms >= begin_ms) & (engagements.time_ms < past.until_ms)
+    size = len(stores.users)
+    authors = posts.author[engagements.ends[then]]
+    return Graph.build(engagements.sources[then], authors, shape=(size, size))
 
 
 def past_of(stores: Stores, known: float, cut_off: float, rng: np.random.Generator) -> Past:
@@ -131,7 +188,7 @@ def past_of(stores: Stores, known: float, cut_off: float, rng: np.random.Generat
     now_ms, until_ms = np.quantile(times, [known, cut_off]).astype(np.int64).tolist()
     then = (follows.time_ms >= now_ms) & (follows.time_ms < until_ms)
     if then.any():
-        return Past(stores, now_ms, _part(follows, then))
+        return Past(stores, now_ms, _part(follows, then), until_ms)
     # A friendship is one fact, whichever way round it is written: both directions are hidden together.
     low, high = np.minimum(follows.sources, follows.ends), np.maximum(follows.sources, follows.ends)
     _, pair = np.unique(low * len(follows) + high, return_inverse=True)
@@ -139,7 +196,7 @@ def past_of(stores: Stores, known: float, cut_off: float, rng: np.random.Generat
     graphs = {**stores.graphs, FOLLOW: _part(follows, ~hidden)}
     if stores.interests is follows:
         graphs[INTEREST] = graphs[FOLLOW]
-    return Past(attrs.evolve(stores, graphs=graphs), stores.now_ms, _part(follows, hidden))
+    return Past(attrs.evolve(stores, graphs=graphs), stores.now_ms, _part(follows, hidden), until_ms)
 
 
 def _part(graph: Graph, edges: NDArray[np.bool_]) -> Graph:

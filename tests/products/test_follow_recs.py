@@ -5,16 +5,27 @@ import attrs
 import numpy as np
 import pytest
 
+from components.models.real_graph.scores import RealGraphScores
+from components.rankers.logistic import LogisticRanker
+from components.rankers.two_heads import TwoHeads
 from components.stores.graph import Graph
+from components.stores.impressions import ImpressionStore
 from components.stores.stores import FOLLOW
 from components.stores.types import Account, Viewer
+from components.transforms.tracking import TokenCodec
 from mixer import DebugOptions, Outcome, Request
+from mixer.errors import ConfigurationError
 from mixer.params import Params
+from mixer.quality_factor import LinearLatencyQualityFactor, QualityFactorBounds
+from mixer.rankers import KeepOrder
 from products.follow_recs import params
-from products.follow_recs.training import INPUTS, Training, past_of, train
+from products.follow_recs.budgets import PUBLISHED, Budget, Budgets
+from products.follow_recs.flow import FollowRecs
+from products.follow_recs.sources import FAMILIES, NEED_TIES, SOCIAL
+from products.follow_recs.training import INPUTS, Training, past_of, train, train_engagement
 
 USERS = range(1, 201, 7)
-GOLDEN = [175, 117, 87, 90, 49, 113, 119, 121, 196, 84]
+GOLDEN = [175, 117, 49, 87, 121, 90, 84, 38, 113, 119]
 
 
 def viewer_of(stores, user, **fields):
@@ -48,9 +59,22 @@ async def test_every_source_contributes(stores, follow_recs):
         result = await follow_recs.process(viewer_of(stores, user, params={params.RESULTS: 200}))
         for handle in result.candidates.handles.tolist():
             found |= set(result.candidates.provenance.names_of(handle))
-    known = {"friends_of_friends", "mutual_interest", "popular", "reciprocation"}
-    known |= {"circle_salsa", "similar_to_follows", "triangular_loops"}
-    assert found == known | {"trending", "recently_followed_by_followed"}
+    assert found == set(params.WEIGHTS) - NEED_TIES
+
+
+async def test_likely_ties_are_two_more_sources(stores, follow_model):
+    rng = np.random.default_rng(0)
+    pairs = rng.choice(stores.users.ids, (3_000, 2))
+    chances = rng.random(len(pairs))
+    ties = RealGraphScores.build(stores.users, *pairs.T, chances, stores.now_ms - 1)
+    ranker = LogisticRanker(follow_model, INPUTS, Account.score)
+    result = await FollowRecs(stores, ranker, ties=ties).process(
+        viewer_of(stores, 1, params={params.RESULTS: 200})
+    )
+    assert set(result.candidates.provenance.names) == set(params.WEIGHTS)
+    handles = result.candidates.handles.tolist()
+    found = {name for handle in handles for name in result.candidates.provenance.names_of(handle)}
+    assert found >= NEED_TIES
 
 
 async def test_accounts_that_were_shown_move_down(stores, follow_recs):
@@ -64,6 +88,162 @@ async def test_accounts_that_were_shown_move_down(stores, follow_recs):
 async def test_the_recommendations_of_the_embedded_world_are_pinned(stores, follow_recs):
     result = await follow_recs.process(viewer_of(stores, 1))
     assert result.candidates.ids.tolist() == GOLDEN
+
+
+DARK = DebugOptions(skip_side_effects=True)
+
+
+async def test_a_source_of_weight_0_is_not_asked(stores, follow_recs):
+    off = {params.WEIGHTS["popular"]: 0.0, params.WEIGHTS["trending"]: 0.0}
+    result = await follow_recs.process(viewer_of(stores, 1, params=off, debug=DARK))
+    names = set(result.candidates.provenance.names)
+    assert names == set(params.WEIGHTS) - NEED_TIES - {"popular", "trending"}
+    silent = dict.fromkeys(params.WEIGHTS.values(), 0.0)
+    result = await follow_recs.process(viewer_of(stores, 1, params=silent, debug=DARK))
+    assert (result.outcome, len(result.candidates)) == (Outcome.EMPTY, 0)
+
+
+def test_weights_and_sources_are_checked_when_the_flow_is_built(stores, monkeypatch):
+    weights = {**params.WEIGHTS, "two_hop_random_walk": params.WEIGHTS["popular"]}
+    del weights["trending"]
+    monkeypatch.setattr(params, "WEIGHTS", weights)
+    with pytest.raises(ConfigurationError) as caught:
+        FollowRecs(stores, KeepOrder())
+    assert set(caught.value.problems) == {
+        "weight of 'two_hop_random_walk', which is no source",
+        "source 'trending' without a weight",
+    }
+
+
+@pytest.mark.parametrize(("quality", "ordered_by"), [(0.31, "logistic_ranker"), (0.3, "in_arrival_order")])
+async def test_the_model_is_switched_off_by_load_and_stats_tell(stores, follow_model, quality, ordered_by):
+    class Loaded(FollowRecs):
+        def quality_factor(self):
+            return LinearLatencyQualityFactor(
+                target_latency_s=9.0, bounds=QualityFactorBounds(quality, quality, quality)
+            )
+
+    loaded = Loaded(stores, LogisticRanker(follow_model, INPUTS, Account.score))
+    viewer = viewer_of(stores, 1, params={params.RANK_CAP: 50}, debug=attrs.evolve(DARK, trace=True))
+    result = await loaded.process(viewer)
+    steps = {step.component for _, step in result.trace.steps}
+    assert ordered_by in steps
+    stats = loaded.stats.snapshot()
+    off = stats.get("follow_recs/ranker/ml_ranker_disabled_by_quality_factor/requests", 0)
+    assert off == stats.get("follow_recs/degraded/logistic_ranker/timeout", 0) == (quality <= 0.3)
+    assert stats["follow_recs/ranker/scaled_down_by_quality_factor/requests"] == 1
+    assert stats["follow_recs/ranker/weighted_sources/requests"] == 1
+
+
+def test_published_budgets_fit():
+    PUBLISHED.check("follow_recs")
+    assert sum(PUBLISHED.by_stage().values()) + 0.2 <= PUBLISHED.request_s
+    assert FollowRecs.stage_budgets_s["candidate_generation"] == 0.09
+
+
+def test_budgets_that_do_not_fit_are_refused_when_the_flow_is_built(stores):
+    wrong = {
+        "candidate_generation": Budget(0.09, {"online_stp": 0.3}),
+        "ranker": Budget(0.5, {"model": 0.4, "fatigue": 0.2}, in_turn=True),
+        "blending": Budget(0.1, {"nothing": 0.0}),
+    }
+
+    class Wrong(FollowRecs):
+        budgets = Budgets(1.0, {**PUBLISHED.stages, **wrong})
+
+    with pytest.raises(ConfigurationError) as caught:
+        Wrong(stores, KeepOrder())
+    assert caught.value.problems == (
+        "'blending' is no stage",
+        "candidate_generation: its parts need 0.3 s, more than its 0.09 s",
+        "ranker: its parts need 0.6 s, more than its 0.5 s",
+        "blending/nothing: expected seconds above 0, got 0.0",
+        "the stages need 1.8 s, more than the request's 1 s",
+    )
+
+
+async def test_a_drawn_order_comes_with_its_likelihood_and_keeps_fatigue(stores, follow_recs):
+    plain = await follow_recs.process(viewer_of(stores, 1, debug=DARK))
+    assert np.isnan(plain.candidates[Account.propensity]).all()
+    drawn = {params.SAMPLING: True, params.SAMPLING_FACTOR: 3.0}
+    firsts = set()
+    for seed in range(20):
+        result = await follow_recs.process(viewer_of(stores, 1, params=drawn, seed=seed, debug=DARK))
+        likely = result.candidates[Account.propensity]
+        assert ((likely > 0) & (likely <= 1)).all()
+        firsts.add(int(result.candidates.ids[0]))
+    assert len(firsts) > 5
+    await follow_recs.process(
+        attrs.evolve(viewer_of(stores, 1), limit=1)
+    )  # now the best one is five places down
+    sharp = {params.SAMPLING: True, params.SAMPLING_FACTOR: 1_000.0}
+    tired = await follow_recs.process(viewer_of(stores, 1, params=sharp, debug=DARK))
+    assert int(tired.candidates.ids[0]) != int(plain.candidates.ids[0])
+    assert follow_recs.stats.snapshot()["follow_recs/sampling/requests"] == 21
+
+
+async def test_results_are_signed_where_there_is_a_key(stores, follow_model):
+    codec = TokenCodec(b"sixteen or more!", "follow_recs")
+    signing = FollowRecs(stores, LogisticRanker(follow_model, INPUTS, Account.score), tokens=codec)
+    viewer = viewer_of(stores, 1, debug=DARK)
+    shown = (await signing.process(viewer)).candidates
+    for place, account in enumerate(shown):
+        facts = codec.read(account.tracking_token)
+        assert (facts["id"], facts["place"], facts["viewer"], facts["request"]) == (
+            account.id,
+            place,
+            1,
+            "test",
+        )
+        assert facts["source"] in params.WEIGHTS
+    off = await signing.process(viewer_of(stores, 1, params={params.TRACKING: False}, debug=DARK))
+    assert off.candidates[Account.tracking_token].tolist() == [None] * len(off.candidates)
+
+
+async def test_another_flow_is_read_in_the_dark(stores, follow_model):
+    ranker = LogisticRanker(follow_model, INPUTS, Account.score)
+    impressions = ImpressionStore()
+    twin = FollowRecs(stores, ranker, impressions)
+    watching = FollowRecs(stores, ranker, impressions, compared=twin)
+    for user in (1, 8, 15):
+        await watching.process(viewer_of(stores, user, params={params.DARK_READS: 100.0}))
+        await watching.process(viewer_of(stores, user))  # off
+    counts = watching.stats.snapshot()
+    assert counts["follow_recs/dark_read/requests"] == counts["follow_recs/dark_read/first_5/same_order"] == 3
+    assert counts["follow_recs/dark_read/score_differs"] == 0
+    assert len(impressions.shown(1, stores.now_ms)) == 2 * params.RESULTS.default
+
+
+async def test_hold_backs_come_last_and_are_off(stores, follow_recs):
+    plain = await follow_recs.process(viewer_of(stores, 1, debug=DARK))
+    fewer = dict.fromkeys((params.WEIGHTS["popular"], params.WEIGHTS["popular_in_language"]), 0.0)
+    half = {params.HOLD_BACK_ACCOUNTS: 50.0, params.HOLD_BACK_SOCIAL: 100.0, params.RESULTS: 200, **fewer}
+    held = await follow_recs.process(viewer_of(stores, 1, params=half, debug=DARK))
+    assert 0 < len(held.candidates) < 100
+    for handle in held.candidates.handles.tolist():
+        assert set(held.candidates.provenance.names_of(handle)) - SOCIAL
+    reasons = follow_recs.stats.snapshot()
+    assert reasons["follow_recs/filter_and_take/reasons/producer_side_holdback"] > 0
+    assert reasons["follow_recs/filter_and_take/reasons/candidate_side_holdback"] > 0
+    assert len(plain.candidates) == params.RESULTS.default
+
+
+@pytest.mark.parametrize(("family", "sources"), list(FAMILIES.items()))
+async def test_a_family_of_sources_can_be_held_back(stores, follow_recs, family, sources):
+    result = await follow_recs.process(viewer_of(stores, 1, params={params.FAMILY: family}, debug=DARK))
+    assert set(result.candidates.provenance.names) == set(params.WEIGHTS) - NEED_TIES - sources
+
+
+async def test_as_published_differs_from_ours_in_what_the_preset_says(stores, follow_recs):
+    published = params.PRESETS["published"]
+    viewer = viewer_of(stores, 1, params=published, debug=attrs.evolve(DARK, trace=True))
+    result = await follow_recs.process(viewer)
+    assert len(result.candidates) == 3
+    assert result.trace.stages[5].name == "ranker"
+    assert result.trace.stages[5].count_out == 100
+    assert "logistic_ranker" not in {step.component for _, step in result.trace.steps}
+    other = await follow_recs.process(attrs.evolve(viewer, request=attrs.evolve(viewer.request, seed=5)))
+    assert other.candidates.ids.tolist() != result.candidates.ids.tolist()
 
 
 def with_follows(stores, since):
@@ -107,6 +287,31 @@ def test_training_is_a_function_of_the_seed(stores):
     assert np.array_equal(models[0].coefficients, models[1].coefficients)
     assert not np.array_equal(models[0].coefficients, models[2].coefficients)
     assert models[0].feature_names == tuple(key.name for key in INPUTS)
+
+
+def test_the_second_head_learns_what_comes_of_a_follow(stores):
+    undated = with_follows(stores, lambda edges: np.zeros(edges, np.int64))
+    engagement = anyio.run(train_engagement, undated, Params.of({}), Training(requests=60))
+    assert engagement.feature_names == tuple(key.name for key in INPUTS)
+    again = anyio.run(train_engagement, undated, Params.of({}), Training(requests=60))
+    assert np.array_equal(engagement.coefficients, again.coefficients)
+    silent = attrs.evolve(stores, graphs={FOLLOW: stores.follows})
+    assert anyio.run(train_engagement, silent, Params.of({}), Training(requests=60)) is None
+
+
+async def test_what_engagement_is_worth_changes_the_order(stores, follow_model):
+    undated = with_follows(stores, lambda edges: np.zeros(edges, np.int64))
+    engagement = await train_engagement(undated, Params.of({}), Training(requests=60))
+    ranker = TwoHeads(LogisticRanker(follow_model, INPUTS, Account.score), engagement, params.ENGAGEMENT)
+    both = FollowRecs(stores, ranker)
+    answers = [
+        (await both.process(viewer_of(stores, 1, params={params.ENGAGEMENT: weight}, debug=DARK))).candidates
+        for weight in (0.0, 100.0)
+    ]
+    assert answers[0].ids.tolist() == GOLDEN
+    assert answers[1].ids.tolist() != GOLDEN
+    worth = [one[Account.follow_probability] * one[Account.engagement_probability] for one in answers]
+    assert worth[1].sum() > worth[0].sum()
 
 
 def test_without_follows_there_is_nothing_to_learn(stores):

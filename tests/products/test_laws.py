@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
+from components.stores.requests import PeopleRequest
 from components.stores.types import Account, Post, Viewer
 from mixer import Candidates, CandidateSource, DebugOptions, Provenance, Request, SideEffect
 from mixer.testing import check_conservation, check_laws
@@ -19,8 +20,10 @@ ACCOUNT_SOURCES = ("friends_of_friends", "mutual_interest", "popular")
 
 def viewers(stores):
     def known(user):
-        viewer = Viewer(user, request=Request(id="law", now_ms=stores.now_ms))
-        return attrs.evolve(viewer, known=stores.history(user, stores.now_ms))
+        viewer = PeopleRequest(user, request=Request(id="law", now_ms=stores.now_ms))
+        rows = dict.fromkeys(("followed", "dismissed", "avoided", "avoiding"), np.arange(0, 200, 9))
+        shown = stores.users.ids[::7]
+        return attrs.evolve(viewer, known=stores.history(user, stores.now_ms), shown=shown, **rows)
 
     return st.sampled_from([known(user) for user in (1, 8, 77, 10**9)])
 

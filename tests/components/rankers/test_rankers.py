@@ -9,9 +9,9 @@ from components.models.logistic import LogisticRegression
 from components.rankers.fatigue import ImpressionFatigue
 from components.rankers.logistic import LogisticRanker, feature_matrix
 from components.rankers.training import Examples, fit
-from components.stores.impressions import ImpressionStore
-from components.stores.types import Account, Viewer
-from mixer import Candidates, Request
+from components.stores.requests import PeopleRequest
+from components.stores.types import Account
+from mixer import Candidates
 
 INPUTS = (Account.followers, Account.connectors)
 
@@ -58,11 +58,12 @@ def test_a_model_of_other_features_is_refused():
 
 @given(st.lists(st.integers(0, 3), max_size=12))
 def test_each_impression_costs_five_positions(counts):
-    store = ImpressionStore()
-    for one, count in enumerate(counts):
-        store.record(1, [one] * count, 0)
-    ranked = ImpressionFatigue(store).rank(Viewer(1, request=Request(now_ms=1)), accounts([0] * len(counts)))
+    shown = np.repeat(np.arange(len(counts)), np.array(counts, dtype=np.int64))
+    request = PeopleRequest(1, shown=np.random.default_rng(0).permutation(shown))
+    ranked = ImpressionFatigue().rank(request, accounts([0] * len(counts)))
     assert ranked.ids.tolist() == sorted(range(len(counts)), key=lambda one: one + 5 * counts[one])
+    unread = ImpressionFatigue().rank(PeopleRequest(1), accounts([0] * len(counts)))
+    assert unread.ids.tolist() == list(range(len(counts)))
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=30), st.integers(0, 10), st.integers(0, 99))

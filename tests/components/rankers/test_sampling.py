@@ -131,3 +131,16 @@ def test_interleaving_equals_a_slot_by_slot_reading(count, data):
         slots[place[row]] = row  # one trial ranker gives distinct places
     rest = sorted((row for row in range(count) if names[row] == "production"), key=place.get)
     assert ranked == [rest.pop(0) if slot is None else slot for slot in slots]
+
+
+@given(LENGTHS, st.tuples(*[st.sampled_from([0.0, 1.0, 2.0])] * 3))
+def test_without_chance_sources_take_turns_by_weight(lengths, weights):
+    ranker = WeightedSources(dict(zip(NAMES, weights, strict=True)), Shuffle.EXPONENTIAL, drawn=False)
+    ranked = ranker.rank(target_of(), accounts(lengths)).ids.tolist()
+    begins = np.cumsum([0, *lengths])
+    due = [
+        ((place + 1) / weight, source, begins[source] + place)
+        for source, (length, weight) in enumerate(zip(lengths, weights, strict=True))
+        for place in range(length if weight else 0)
+    ]
+    assert ranked == [row for *_, row in sorted(due)]
