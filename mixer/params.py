@@ -197,6 +197,18 @@ class Params:
             raise ParamError("parameters", problems)
         return cls(Plan(), Overlay.uniform(Origin.FORCED, accepted).settings)
 
+    def forcing(self, values: Mapping[Param[Any], object]) -> Params:
+        """These parameters with other values for some, whatever files, variables and experiments say.
+
+        Raises:
+            ParamError: lists every value that its parameter does not accept.
+        """
+        forced = dict(Params.of(values)._settings)
+        if self._forced is not None:
+            forced = {**self._forced.settings, **forced}
+        overlay = Overlay(Origin.FORCED, forced)
+        return Params(self._plan, {**self._settings, **forced}, self._unit, overlay)
+
     def __getitem__(self, key: Param[T]) -> T:
         plan = self._plan
         plan.reads.add(key)

@@ -9,6 +9,7 @@ import typer
 
 from products._cli.choices import Choices
 from products._cli.options import (
+    AblateOption,
     DataOption,
     EmbeddingsOption,
     ExplainOption,
@@ -81,6 +82,7 @@ def app_of(product: Callable[[], Application], summary: str) -> typer.Typer:
         params: ParamsOption = None,
         plots: PlotsOption = None,
         resume: ResumeOption = None,
+        ablate: AblateOption = False,
         ranker: RankerOption = "logistic",
         embeddings: EmbeddingsOption = False,
     ) -> None:
@@ -97,6 +99,7 @@ def app_of(product: Callable[[], Application], summary: str) -> typer.Typer:
             params=params,
             plots=plots,
             resume=resume,
+            ablate=ablate,
             choices=Choices(ranker, embeddings, seed),
         )
         judge(product(), options)

@@ -99,6 +99,22 @@ def default_user(stores: Stores) -> int:
     return int(stores.users.ids[np.argmax(activity)])
 
 
+def chosen_user(stores: Stores, user: int | None) -> int:
+    """The user that was asked for, or a busy one.
+
+    Raises:
+        ValueError: there is no such user.
+    """
+    if user is None:
+        return default_user(stores)
+    if stores.users.row_of(user) < 0:
+        example = default_user(stores)
+        raise ValueError(
+            f"--user: expected one of the {len(stores.users):,} users, such as {example}, got {user}"
+        )
+    return user
+
+
 def fingerprint(version: Iterable[object], stores: Stores) -> str:
     """A name for what depends on modules (their source counts), values and the data."""
     digest = blake2b(digest_size=10)

@@ -31,6 +31,7 @@ class EvaluateOptions:
     params: Path | None
     plots: Path | None
     resume: Path | None
+    ablate: bool
     choices: Choices
 
     def check(self) -> None:
@@ -67,7 +68,8 @@ async def _evaluate(application: Application, options: EvaluateOptions) -> None:
         "parts": [part.path.name for part in workshop.made],
     }
     settings = Settings(params, options.seed, identity, options.resume)
-    judged = await measured(offline, trial, offline.systems(trial, ours), settings)
+    systems = dict(offline.systems(trial, ours)) | (offline.ablated(ours) if options.ablate else {})
+    judged = await measured(offline, trial, systems, settings)
     if options.plots is not None:
         options.plots.mkdir(parents=True, exist_ok=True)
         plot_segments(judged, MAIN, options.plots / "segments.png")

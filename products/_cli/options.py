@@ -60,6 +60,10 @@ ResumeOption = Annotated[
     Path | None,
     typer.Option("--resume", help="A folder that keeps answers, so that an interrupted run goes on."),
 ]
+AblateOption = Annotated[
+    bool,
+    typer.Option("--ablate", help="Judge the flow with one part changed at a time, too: what does each add?"),
+]
 
 
 @attrs.frozen(kw_only=True)

@@ -20,7 +20,7 @@ from mixer.params import Origin, Param, Params
 from mixer.product import Product
 from products._cli.answer import Row, as_json, show
 from products._cli.application import Application, Workshop
-from products._cli.data import Bars, Loaded, default_user, open_data, report, require
+from products._cli.data import Bars, Loaded, chosen_user, open_data, report, require
 from products._cli.options import TOP, Options
 from products._cli.stage_table import stage_table
 
@@ -66,11 +66,7 @@ async def _serve(application: Application, options: Options) -> None:
 
 
 def _viewer(product: str, options: Options, loaded: Loaded, params: Params) -> Viewer:
-    users = loaded.stores.users
-    user = default_user(loaded.stores) if options.user is None else options.user
-    if users.row_of(user) < 0:
-        example = default_user(loaded.stores)
-        raise ValueError(f"--user: expected one of the {len(users):,} users, such as {example}, got {user}")
+    user = chosen_user(loaded.stores, options.user)
     request = Request(
         id=f"{product}-{user}-{options.seed}",
         now_ms=loaded.stores.now_ms,

@@ -25,7 +25,7 @@ from components.evaluation import (
     source_recall,
 )
 from components.stores.types import Viewer
-from mixer import RecommendationFlow
+from mixer.flow import BaseFlow
 from mixer.params import Params
 from products._offline.trial import DEPTH, Case, Lists, Offline, Trial, viewer_of
 
@@ -56,7 +56,7 @@ class Settings:
 
 
 async def measured(
-    offline: Offline, trial: Trial, systems: Mapping[str, RecommendationFlow[Viewer, Any]], settings: Settings
+    offline: Offline, trial: Trial, systems: Mapping[str, BaseFlow[Viewer, Any]], settings: Settings
 ) -> Report:
     """Ranking, retrieval, health and, on a world, planted worth of every system, with intervals by user.
 
@@ -82,7 +82,7 @@ async def measured(
 
 
 async def _answers(
-    name: str, flow: RecommendationFlow[Viewer, Any], cases: Sequence[Case], settings: Settings
+    name: str, flow: BaseFlow[Viewer, Any], cases: Sequence[Case], settings: Settings
 ) -> OfflineResult:
     by_user = {case.user_id: case for case in cases}
 

@@ -13,7 +13,8 @@ from components.datasets import DataError, Truth
 from components.stores.stores import Stores
 from components.stores.types import Viewer
 from mixer import CandidateSource, Column, DebugOptions, RecommendationFlow, Request, Transform
-from mixer.params import Params
+from mixer.flow import BaseFlow
+from mixer.params import Param, Params
 from mixer.rankers import KeepOrder, Ranker
 from mixer.side_effects import SideEffect
 from mixer.transforms import Identity
@@ -81,6 +82,7 @@ class Offline:
         score: the column that the ranker writes.
         health: ``(trial, lists)`` to what is not about relevance: one value a user, or one for all.
         worth: ``(trial, lists)`` to the planted worth of what was shown, one value a user; None without a truth.
+        ablations: our flow with one thing changed, by what is changed: values of parameters.
     """
 
     trial: Callable[[Loaded, int, int], Trial]
@@ -89,6 +91,13 @@ class Offline:
     score: Column[Any, Any]
     health: Callable[[Trial, Lists], Mapping[str, NDArray[np.float64] | float]]
     worth: Callable[[Trial, Lists], NDArray[np.float64] | None]
+    ablations: Mapping[str, Mapping[Param[Any], object]] = attrs.field(
+        factory=dict[str, "Mapping[Param[Any], object]"]
+    )
+
+    def ablated(self, ours: BaseFlow[Viewer, Any]) -> dict[str, BaseFlow[Viewer, Any]]:
+        """Our flow with one thing changed at a time."""
+        return {name: ours.map_target(_with(values)) for name, values in self.ablations.items()}
 
 
 class InOrder:
@@ -116,6 +125,14 @@ class InOrder:
 
     def quality_factor(self) -> None:
         return None
+
+
+def _with(values: Mapping[Param[Any], object]) -> Callable[[Viewer], Viewer]:
+    def changed(viewer: Viewer) -> Viewer:
+        params = viewer.request.params.forcing(values)
+        return attrs.evolve(viewer, request=attrs.evolve(viewer.request, params=params))
+
+    return changed
 
 
 def viewer_of(case: Case, params: Params, seed: int, limit: int | None = DEPTH) -> Viewer:

@@ -8,7 +8,17 @@ import typer
 
 from products._cli import main as command_line
 from products._cli.app import app_of
-from products._cli.options import JsonOption, PlotsOption, SeedOption, WorldOption
+from products._cli.options import (
+    DataOption,
+    EmbeddingsOption,
+    JsonOption,
+    LimitOption,
+    PlotsOption,
+    RankerOption,
+    SeedOption,
+    UserOption,
+    WorldOption,
+)
 
 if TYPE_CHECKING:
     from products._cli.serve import Application
@@ -47,6 +57,38 @@ def simulate(
             seed=seed,
             as_json=as_json,
             plots=plots,
+        )
+    )
+
+
+@app.command("home")
+def home(  # noqa: PLR0913, PLR0917 - an option each
+    data: DataOption = None,
+    user: UserOption = None,
+    limit: LimitOption = None,
+    pages: Annotated[int, typer.Option(help="How many pages, one after the other.")] = 1,
+    cursor: Annotated[str | None, typer.Option(help="Where an earlier page ended or began.")] = None,
+    as_json: JsonOption = False,
+    seed: SeedOption = 0,
+    world: WorldOption = "small",
+    ranker: RankerOption = "logistic",
+    embeddings: EmbeddingsOption = False,
+) -> None:
+    """Show the home timeline: posts, people to follow and prompts, in pages."""
+    from products._cli.choices import Choices
+    from products.for_you.show_home import HomeOptions, show_home
+
+    show_home(
+        HomeOptions(
+            data=data,
+            user=user,
+            limit=limit,
+            pages=pages,
+            cursor=cursor,
+            as_json=as_json,
+            seed=seed,
+            world=world,
+            choices=Choices(ranker, embeddings, seed),
         )
     )
 

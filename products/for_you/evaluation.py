@@ -18,6 +18,7 @@ from components.stores.impressions import ImpressionStore
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer
 from mixer import CandidateSource, Component, RecommendationFlow
+from mixer.params import Param
 from mixer.rankers import KeepOrder
 from products._cli.data import Loaded
 from products._offline.trial import DEPTH, Case, InOrder, Lists, Offline, Trial, drawn
@@ -160,4 +161,29 @@ class Ranked(UpToRanker[Viewer, Post], ForYou):
         self.sources, self.ranker = ours.sources, ours.ranker
 
 
-OFFLINE = Offline(trial, systems, Ranked, Post.score, health, worth)
+CAPS = {
+    "in_network": params.IN_NETWORK_CAP,
+    "co_engagement": params.CO_ENGAGEMENT_CAP,
+    "liked_by_followed": params.LIKED_CAP,
+    "trending_topic": params.TRENDING_CAP,
+    "popular": params.POPULAR_CAP,
+    "new_authors": params.EXPLORE_SLATE,
+    "simclusters": params.SIMCLUSTERS_CAP,
+    "twhin": params.TWHIN_CAP,
+    "two_tower": params.TWO_TOWER_CAP,
+    "backfill": params.BACKFILL_CAP,
+}
+ABLATIONS: Mapping[str, Mapping[Param[Any], object]] = {
+    **{f"without {name}": {cap: 0} for name, cap in CAPS.items()},
+    **{f"without filter {name}": {switch: False} for name, switch in params.FILTERS.items()},
+    "without author diversity": {params.DECAY: 1.0},
+    "without discount of strangers": {params.STRANGER_FACTOR: 1.0},
+    "without cold start": {params.COLD_START: False},
+    "with diverse slates": {params.SLATE: True},
+    "with recency decay": {params.RECENCY: True},
+    "without one of each conversation": {params.CONVERSATIONS: False},
+    "without one of each story": {params.STORIES: False},
+    "without visibility": {params.VISIBILITY: False},
+    "with 100 ranked": {params.RANK_CAP: 100},
+}
+OFFLINE = Offline(trial, systems, Ranked, Post.score, health, worth, ABLATIONS)

@@ -30,16 +30,19 @@ from products.follow_recs.flow import FollowRecs
 from products.for_you import params
 from products.for_you.flow import ForYou
 from products.for_you.pages import after, paging_of, since
+from products.for_you.prompts import Prompt, Prompts
 
 PEOPLE_EVERY_S = 30 * 3_600.0
 """Source: who-to-follow is shown again after 30 hours."""
 PEOPLE_WITHIN_S = 0.6
 """Source: what For You gives who-to-follow to answer."""
 PEOPLE = 3
+PROMPT_WITHIN_S = 0.5
+"""Source: what For You gives prompts to answer."""
 
 
 class Home(MixerPipeline[Viewer]):
-    """A page: up to 35 posts, three people to follow at the sixth place, and cursors up and down.
+    """A page: up to 35 posts, a prompt at the head, three people to follow at the sixth place, cursors up and down.
 
     No more than two posts by strangers stand in a row while there are others. People come once in 30 hours, on the
     first page, and only if there are at least two.
@@ -49,17 +52,21 @@ class Home(MixerPipeline[Viewer]):
         people: the recommendations, if any.
         cursors: the codec of ``posts``.
 
-    Source: home-mixer's For You pipeline: 35 entries, debunching by 2, who-to-follow at index 5.
+    Source: home-mixer's For You pipeline: 35 entries, debunching by 2, who-to-follow at index 5, a prompt at index 0.
     """
 
     label = "home"
 
     def __init__(self, posts: ForYou, people: FollowRecs | None, cursors: CursorCodec) -> None:
         self.posts, self.people, self.cursors = posts, people, cursors
+        self.prompts = Prompts(posts.stores)
         self.shown_people = ImpressionStore(ttl_s=PEOPLE_EVERY_S)
 
     def branches(self) -> Sequence[Branch[Viewer]]:
-        found = [Branch(self.posts.map_target(_a_page_of_posts))]
+        found = [
+            Branch(self.posts.map_target(_a_page_of_posts)),
+            Branch(self.prompts, gate=first_page, within_s=PROMPT_WITHIN_S),
+        ]
         if self.people is not None:
             found.append(
                 Branch(
@@ -87,7 +94,7 @@ class Home(MixerPipeline[Viewer]):
         ]
         if self.people is not None:
             chosen += [InsertFixedPosition(self.people.name, 5), DropModuleTooFew(self.people.name, 2)]
-        return chosen
+        return [*chosen, InsertFixedPosition(self.prompts.name, 0)]
 
     def _asks_for_newer(self, viewer: Target) -> bool:
         return paging_of(self.cursors, viewer.request.cursor).newer_than_ms > 0
@@ -95,7 +102,7 @@ class Home(MixerPipeline[Viewer]):
     def marshal(self, target: Viewer, selection: Selection) -> dict[str, Any]:
         """Entries as plain values, and cursors."""
         viewer = attrs.evolve(target, paging=paging_of(self.cursors, target.request.cursor))
-        posts = [entry for entry in selection.slate if isinstance(entry, Item)]
+        posts = [one for one in selection.slate if isinstance(one, Item) and not is_prompt(one)]
         bottom = None
         if posts:
             rows = np.array([item.row for item in posts])
@@ -111,6 +118,8 @@ class Home(MixerPipeline[Viewer]):
             people = [one.id for one in entry.family() if isinstance(one, Item)]
             return {"kind": "people", "ids": people}
         assert isinstance(entry, Item)  # noqa: S101 - pools hold items and modules
+        if is_prompt(entry):
+            return {"kind": "prompt", "about": entry.value(Prompt.kind), "text": entry.value(Prompt.text)}
         row = entry.value(Post.row)
         above = conversation_above(self.posts.stores, 0 if row is None else int(row))
         return {"kind": "post", "id": entry.id, "conversation": above, "warning": entry.value(Post.warning)}
@@ -137,6 +146,17 @@ def conversation_above(stores: Stores, row: int) -> list[int]:
     above = [at for at in stores.posts.threads.ancestors(np.array([row]))[0].tolist() if at >= 0]
     chosen = dict.fromkeys([above[-1], above[0]] if above else [])
     return [int(stores.posts.index.ids[at]) for at in chosen]
+
+
+@predicate(reason="not_the_first_page")
+def first_page(viewer: Viewer) -> bool:
+    """Does the viewer open the timeline, rather than go on?"""
+    return viewer.request.cursor is None
+
+
+def is_prompt(item: Item) -> bool:
+    """Prompts and posts stand on one page."""
+    return issubclass(item.candidates.kind, Prompt)
 
 
 def _by_stranger(entry: Entry) -> bool:

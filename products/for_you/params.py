@@ -80,6 +80,9 @@ NEW_VIEWER_LEAST = param(
 )
 HOLDOUT = param("for_you.holdout.percent", 0.0, minimum=0.0, maximum=100.0, doc="Percent of posts held back.")
 
+PROMPT_FOLLOWS = param(
+    "for_you.prompts.least_follows", 5, minimum=0, doc="Who follows fewer is asked to follow somebody."
+)
 PAGE = param("for_you.home.page", 35, minimum=1, maximum=200, doc="Posts on a page of the home timeline.")
 FOLLOWING = param(
     "for_you.following.results", 100, minimum=0, maximum=1_000, doc="Posts on the following timeline."

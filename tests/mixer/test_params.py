@@ -169,3 +169,11 @@ def test_switching_a_bundle_off_gives_back_what_it_hid():
     file = Overlay.uniform(Origin.FILE, {SWITCH: True})
     below = Overlay.uniform(Origin.FILE, {NAME: "a"})
     assert composed(below, file, Overlay.uniform(Origin.FORCED, {SWITCH: False})) == {NAME: "a"}
+
+
+def test_forced_values_win_over_everything_and_leave_the_original_alone():
+    plain = Params.of({CAP: 70})
+    forced = plain.forcing({CAP: 90})
+    assert (plain[CAP], forced[CAP], forced.forcing({CAP: 60})[CAP]) == (70, 90, 60)
+    with pytest.raises(ParamError, match="cap"):
+        plain.forcing({CAP: "many"})

@@ -295,3 +295,50 @@ def test_bad_rows_are_counted_and_wrong_files_refused(call, tmp_path, shared):
     code, _, err = call("follow_recs", "--data", str(other))
     assert code == 2
     assert "got picture.png" in err
+
+
+def test_home_leads_from_page_to_page(call):
+    code, out, err = call("for_you", "home", "--json", "--limit", "6", "--pages", "2", "--user", "3")
+    assert code == 0, err
+    first, second = json.loads(out)["pages"]
+    posts = [[one["id"] for one in page["entries"] if one["kind"] == "post"] for page in (first, second)]
+    assert len(posts[0]) == len(posts[1]) == 6
+    assert not set(posts[0]) & set(posts[1])
+    assert [one["kind"] for one in first["entries"]].index("people") == 5
+    code, out, err = call(
+        "for_you", "home", "--json", "--limit", "6", "--user", "3", "--cursor", first["bottom"]
+    )
+    assert code == 0, err
+    again = [one["id"] for one in json.loads(out)["pages"][0]["entries"] if one["kind"] == "post"]
+    assert again == posts[1]
+
+
+def test_home_is_a_page_for_people(call):
+    code, out, err = call("for_you", "home", "--limit", "6", "--user", "3")
+    assert code == 0, err
+    assert "Home of user 3, page 1" in out
+    assert "People to follow:" in out
+    assert "--cursor" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--user", "999999"], "--user: expected one of the 200 users"),
+        (["--pages", "0"], "--pages: expected 1 or more, got 0"),
+        (["--limit", "-1"], "--limit: expected 0 or more, got -1"),
+        (["--cursor", "changed"], "cursor: expected one that for_you gave out"),
+    ],
+)
+def test_home_refuses_what_makes_no_sense(call, arguments, message):
+    code, out, err = call("for_you", "home", *arguments)
+    assert code == 2
+    assert message in err
+    assert not out
+
+
+def test_what_each_part_adds_can_be_judged(call):
+    code, out, err = call("for_you", "evaluate", "--ablate", "--users", "4", "--json")
+    assert code == 0, err
+    systems = {row["system"] for row in json.loads(out)["rows"]}
+    assert {"for_you - without in_network", "without author diversity", "with diverse slates"} <= systems

@@ -147,3 +147,20 @@ def test_replies_are_displayed_with_root_and_parent(stores):
         [first[0], first[1]],
         [first[0], first[2]],
     ]
+
+
+async def test_a_prompt_stands_at_the_head_once_a_week(stores, home):
+    lonely = next(user for user in range(1, 201) if len(stores.history(user, stores.now_ms).follows) < 5)
+    first = await home.process(request(stores, lonely, limit=6))
+    assert first.response["entries"][0]["kind"] == "prompt"
+    assert first.response["entries"][0]["about"] == "follow_people"
+    again = await home.process(request(stores, lonely, limit=6, after_h=1.0))
+    assert "follow_people" not in [entry.get("about") for entry in again.response["entries"]]
+    page = await home.process(request(stores, lonely, first.response["bottom"], limit=6, after_h=8 * 24.0))
+    assert {entry["kind"] for entry in page.response["entries"]} <= {"post", "people"}
+
+
+async def test_nobody_is_prompted_without_an_occasion(stores, home):
+    busy = max(range(1, 201), key=lambda user: len(stores.history(user, stores.now_ms).follows))
+    page = await home.process(request(stores, busy, limit=6))
+    assert "prompt" not in {entry["kind"] for entry in page.response["entries"]}

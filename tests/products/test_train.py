@@ -69,7 +69,7 @@ def test_embeddings_that_a_ranker_learns_with_know_nothing_of_its_requests(store
     times = stores.engagements.time_ms
     first_request_ms = sorted(times)[int(for_you.EMBEDDED * len(times))]
     assert_no_leak(earlier.data, int(first_request_ms))
-    assert all(training.warm_up >= for_you.EMBEDDED for training in asked)
+    assert [training.since_ms for training in asked] == [earlier.data.now_ms]
 
 
 @pytest.mark.parametrize(
