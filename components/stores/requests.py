@@ -117,12 +117,10 @@ class RequestBuilder:
             engaged=NOBODY,
             blocked_by=NOBODY,
         )
-        given = {
-            field.name: getattr(viewer, field.name)
-            for field in attrs.fields(type(viewer))
-            if field.name != "known"
-        }
-        return PeopleRequest(**{**given, **found, "known": known})
+        if not isinstance(viewer, PeopleRequest):
+            fields = [field.name for field in attrs.fields(Viewer)]
+            viewer = PeopleRequest(**{name: getattr(viewer, name) for name in fields})
+        return attrs.evolve(viewer, known=known, **found)
 
 
 def people_lookups(

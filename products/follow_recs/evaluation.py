@@ -98,7 +98,7 @@ class Ranked(UpToRanker[Viewer, Account], FollowRecs):
 
     def __init__(self, ours: FollowRecs) -> None:
         super().__init__(ours.stores, KeepOrder())
-        self.sources, self.ranker = ours.sources, ours.ranker
+        self.sources, self.weight_of, self.ranker = ours.sources, ours.weight_of, ours.ranker
 
 
 OFFLINE = Offline(trial, systems, Ranked, Account.score, health, worth)

@@ -15,6 +15,7 @@ from components.stores.types import Account, Viewer
 from components.transforms.tracking import TokenCodec
 from mixer import DebugOptions, Outcome, Request
 from mixer.errors import ConfigurationError
+from mixer.param_registry import ParamRegistry
 from mixer.params import Params
 from mixer.quality_factor import LinearLatencyQualityFactor, QualityFactorBounds
 from mixer.rankers import KeepOrder
@@ -133,6 +134,34 @@ async def test_the_model_is_switched_off_by_load_and_stats_tell(stores, follow_m
     assert off == stats.get("follow_recs/degraded/logistic_ranker/timeout", 0) == (quality <= 0.3)
     assert stats["follow_recs/ranker/scaled_down_by_quality_factor/requests"] == 1
     assert stats["follow_recs/ranker/weighted_sources/requests"] == 1
+
+
+def test_every_weight_and_switch_can_be_set():
+    registry = ParamRegistry.collect(params)
+    assert {*params.WEIGHTS.values(), *params.FILTERS.values()} <= set(registry)
+    off = registry.resolver(environ={"MIXER_PARAM_FOLLOW_RECS_POPULAR_WEIGHT": "0"}).resolve()
+    assert off[params.WEIGHTS["popular"]] == 0.0
+
+
+@pytest.mark.parametrize("name", ["followed", "dismissed", "relationship"])
+async def test_a_filter_that_is_switched_off_drops_nobody_and_stats_tell(stores, follow_recs, name):
+    wide = {params.RESULTS: 200, params.RANK_CAP: 600}
+    dropped, counted = [], []
+    for on in (True, False):
+        before = follow_recs.stats.snapshot().get(f"follow_recs/pre_ranker/{name}/requests", 0)
+        for user in USERS:
+            settings = {**wide, params.FILTERS[name]: on}
+            result = await follow_recs.process(viewer_of(stores, user, params=settings, debug=DARK))
+            row = stores.users.row_of(user)
+            kinds = {"followed": ("follow",), "dismissed": ("dismissed",), "relationship": ("block", "mute")}[
+                name
+            ]
+            out = {one for kind in kinds for one in stores.graphs[kind].of(row).tolist()}
+            dropped.append((on, len(out & set(result.candidates[Account.row].tolist()))))
+        counted.append(follow_recs.stats.snapshot()[f"follow_recs/pre_ranker/{name}/requests"] - before)
+    assert sum(count for on, count in dropped if on) == 0
+    assert sum(count for on, count in dropped if not on) > 0
+    assert counted == [len(USERS), 0]
 
 
 def test_published_budgets_fit():
