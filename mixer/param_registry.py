@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
@@ -25,7 +25,7 @@ from mixer.param_resolver import ParamResolver
 from mixer.params import Bundle, Origin, Overlay, Param, Setting, accept_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from mixer.experiments import Experiment, Exposure
@@ -42,7 +42,7 @@ Declared = Param[Any] | Bundle
 
 
 def declared_in(*sources: object) -> Iterator[Declared]:
-    """The parameters and bundles in modules (and classes that they define), classes, iterables, or given as such.
+    """The parameters and bundles in modules (with the classes and mappings in them), classes, iterables, or as such.
 
     Raises:
         TypeError: a source is none of these.
@@ -53,7 +53,8 @@ def declared_in(*sources: object) -> Iterator[Declared]:
         elif isinstance(source, ModuleType):
             members = vars(source).values()
             classes = [one for one in members if isinstance(one, type) and one.__module__ == source.__name__]
-            yield from declared_in(filter(_is_declared, members), *classes)
+            tables = [tuple(one.values()) for one in members if _holds_declared(one)]
+            yield from declared_in(filter(_is_declared, members), *classes, *tables)
         elif isinstance(source, type):
             yield from filter(_is_declared, (one for base in source.__mro__ for one in vars(base).values()))
         elif isinstance(source, Iterable):
@@ -64,6 +65,10 @@ def declared_in(*sources: object) -> Iterator[Declared]:
 
 def _is_declared(value: object) -> TypeGuard[Declared]:
     return isinstance(value, (Param, Bundle))
+
+
+def _holds_declared(value: object) -> TypeGuard[Mapping[Any, Declared]]:
+    return isinstance(value, Mapping) and all(map(_is_declared, cast("Mapping[Any, object]", value).values()))
 
 
 class ParamRegistry:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import attrs
 import numpy as np
@@ -25,14 +26,15 @@ from components.models.heavy_ranker.priors import start_at_rates
 from components.models.heavy_ranker.rows import Rows
 from components.models.heavy_ranker.trainer import Data, Trainer, calibrate
 from components.models.runtimes import load_chosen, one_thread_pays, threads
-from components.rankers.heavy import HeavyRanker, Served, Threaded
+from components.models.weighted_score import WEIGHT_SETS, WeightSet
+from components.rankers.heavy import HeavyRanker, Served, Threaded, on_recap_heads
 from components.stores.stores import Stores
-from components.stores.types import Post
+from components.stores.types import Post, Viewer
 from mixer import Candidates
 from mixer.params import Params
 from mixer.rankers import KeepOrder
+from products.for_you import params as declared
 from products.for_you.embeddings import NO_EMBEDDINGS, Embeddings
-from products.for_you.scoring_params import chosen_weights
 from products.for_you.training import INPUTS, Collector, Training, moments_of, past_requests
 
 Track = Callable[[Iterable[int]], Iterable[int]]
@@ -43,6 +45,9 @@ SPLITS: Mapping[str, tuple[float, float]] = {
     "calibrate": (0.82, 1.0),
 }
 """Shares of the requests, in order of time; the first ones only serve as history."""
+SETS: Mapping[str, WeightSet] = MappingProxyType(
+    {name: on_recap_heads(weights) for name, weights in WEIGHT_SETS.items()}
+)
 PRESET, REPLAYED_PRESET, FEATURES = "for_you", "for_you_replayed", "features.txt"
 SHARD_ROWS = 50_000
 REQUESTS, LAST_REQUEST = 4_000, 0.999
@@ -119,6 +124,17 @@ def heavy_ranker(features: FeatureSet, folder: Path, served: Served | None = Non
     predictor, _ = load_chosen(folder)
     given = tuple(column for column in INPUTS if f"given.{column.name}" in features.names("continuous"))
     return HeavyRanker(features, served or Threaded(predictor), predictor.heads, chosen_weights, given)
+
+
+def chosen_weights(viewer: Viewer) -> WeightSet:
+    """The weights that the request's parameters say."""
+    settings = viewer.request.params
+    weights = SETS[settings[declared.WEIGHT_SET]]
+    factors = {head: settings[declared.WEIGHT_FACTORS[head]] for head in weights.weights}
+    if all(factor == 1.0 for factor in factors.values()):
+        return weights
+    changed = {head: factors[head] * weight for head, weight in weights.weights.items()}
+    return attrs.evolve(weights, name=f"{weights.name}, changed", weights=changed)
 
 
 def _write_shown(stores: Stores, data: Dataset, features: FeatureSet, folder: Path) -> None:

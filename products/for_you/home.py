@@ -91,10 +91,11 @@ class Home(MixerPipeline[Viewer]):
         chosen: list[Selector[Viewer]] = [
             Debunch(posts, _by_stranger, 2, TrimTail(self._asks_for_newer)),
             InsertAppend(posts),
+            InsertFixedPosition(self.prompts.name, 0),
         ]
         if self.people is not None:
             chosen += [InsertFixedPosition(self.people.name, 5), DropModuleTooFew(self.people.name, 2)]
-        return [*chosen, InsertFixedPosition(self.prompts.name, 0)]
+        return chosen
 
     def _asks_for_newer(self, viewer: Target) -> bool:
         return paging_of(self.cursors, viewer.request.cursor).newer_than_ms > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from components.models.weighted_score import APRIL_2023, WEIGHT_SETS
 from mixer.params import Param, param
 
 RESULTS = param("for_you.results", 20, minimum=0, maximum=1_000, doc="Posts in an answer.")
@@ -110,6 +111,19 @@ FILTERS: Mapping[str, Param[bool]] = {
 CONVERSATIONS = param("for_you.conversations.one", True, doc="One post a conversation.")
 STORIES = param("for_you.stories.one", True, doc="One of several posts that say almost the same.")
 VISIBILITY = param("for_you.visibility", True, doc="Judge by the visibility rules what may be shown.")
+
+WEIGHT_SET = param(
+    "for_you.heavy.weights",
+    APRIL_2023.name,
+    choices=tuple(WEIGHT_SETS),
+    doc="Published weights of the heads.",
+)
+WEIGHT_FACTORS: Mapping[str, Param[float]] = {
+    head: param(
+        f"for_you.heavy.weight_factor.{head}", 1.0, minimum=0.0, doc=f"Times the published weight of {head}."
+    )
+    for head in APRIL_2023.weights
+}
 
 PRESETS: Mapping[str, Mapping[Param[Any], object]] = {
     "lastfm": {MAX_AGE_H: 180 * 24.0, WINDOW_H: 60 * 24.0},

@@ -72,7 +72,7 @@ async def _show_home(options: HomeOptions) -> None:
     settings = resolved_params(params, loaded.data.name, None)
     for number in range(options.pages):
         request = Request(
-            id=f"home-{user}-{number}",
+            id=f"home-{user}-{options.seed}",
             now_ms=loaded.stores.now_ms,
             seed=options.seed,
             params=settings,

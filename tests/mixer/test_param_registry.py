@@ -38,8 +38,10 @@ def test_parameters_are_collected_from_modules_and_the_classes_they_define():
     module = ModuleType("some_params")
     inner = type("Inner", (), {"decay": DECAY, "__module__": "some_params"})
     foreign = type("Foreign", (), {"other": param("other", default=1, doc="."), "__module__": "elsewhere"})
+    switch = param("switch", default=True, doc=".")
     vars(module).update(cap=CAP, inner=inner, foreign=foreign, unrelated=3)
-    assert set(declared_in(module)) == {CAP, DECAY}
+    vars(module).update(table={"one": switch, "cap": CAP}, presets={"one": {CAP: 50}})
+    assert set(declared_in(module)) == {CAP, DECAY, switch}
 
 
 def test_inherited_and_repeated_parameters_are_collected_once():

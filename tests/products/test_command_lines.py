@@ -342,3 +342,15 @@ def test_what_each_part_adds_can_be_judged(call):
     assert code == 0, err
     systems = {row["system"] for row in json.loads(out)["rows"]}
     assert {"for_you - without in_network", "without author diversity", "with diverse slates"} <= systems
+
+
+def test_every_parameter_of_a_product_can_be_set_from_outside(call, monkeypatch):
+    monkeypatch.setenv("MIXER_PARAM_FOR_YOU_FILTERS_ENGAGED", "false")
+    monkeypatch.setenv("MIXER_PARAM_FOR_YOU_HEAVY_WEIGHT_FACTOR_IS_REPLIED", "2.5")
+    monkeypatch.setenv("MIXER_PARAM_FOR_YOU_HEAVY_WEIGHTS", "august_2026")
+    code, _, err = call("for_you", "--json", "--limit", "1")
+    assert code == 0, err
+    monkeypatch.setenv("MIXER_PARAM_FOR_YOU_FILTERS_ENGAGED", "perhaps")
+    code, _, err = call("for_you", "--json", "--limit", "1")
+    assert code == 2
+    assert "for_you.filters.engaged" in err

@@ -19,8 +19,8 @@ from mixer import DebugOptions, Request
 from mixer.params import Params
 from mixer.rankers import SortBy
 from products.for_you.flow import ForYou
-from products.for_you.heavy import features_of, heavy_ranker, is_trained, train_heavy
-from products.for_you.scoring_params import WEIGHT_SET, WEIGHTS, chosen_weights
+from products.for_you.heavy import chosen_weights, features_of, heavy_ranker, is_trained, train_heavy
+from products.for_you.params import WEIGHT_FACTORS, WEIGHT_SET
 
 STEPS = 200
 QUICK = load_config(
@@ -200,6 +200,6 @@ def test_parameters_choose_a_published_set_and_change_single_weights():
 
     assert weights({}) is APRIL_2023
     assert weights({WEIGHT_SET: "august_2026"}).weights["is_replied"] == 5.0
-    changed = weights({WEIGHTS["is_replied"]: 1.25}).weights
-    assert changed["is_replied"] == 1.25
+    changed = weights({WEIGHT_FACTORS["is_replied"]: 0.5}).weights
+    assert changed["is_replied"] == 0.5 * APRIL_2023.weights["is_replied"]
     assert changed["is_favorited"] == 0.5
