@@ -49,11 +49,10 @@ class SimilarAccounts(CandidateSource[Viewer, Account]):
     def fetch(self, viewer: Viewer) -> Candidates[Account]:
         seeds = self._seeds(viewer.history)
         scores = np.zeros(len(self.stores.users))
-        for seed in seeds.tolist():
-            similarity = self._similarity(seed, viewer.history.now_ms)
-            similarity[seeds] = 0.0
+        touched, similarities = self._similarities(seeds, viewer.history.now_ms)
+        for similarity in similarities:
             near = best(similarity, SIMILAR)
-            scores[near] += similarity[near]
+            scores[touched[near]] += similarity[near]
         return others(self.stores, viewer, scores, viewer.request.scaled(setting(viewer, self.cap)))
 
     def _seeds(self, history: History) -> np.ndarray:
@@ -63,17 +62,22 @@ class SimilarAccounts(CandidateSource[Viewer, Account]):
         first = np.unique(authors[authors != history.row], return_index=True)[1]
         return authors[authors != history.row][np.sort(first)][:SEEDS]
 
-    def _similarity(self, seed: int, now_ms: int) -> np.ndarray:
-        follows = self.stores.follows
-        audience = follows.reverse.of(seed, now_ms)[-self.audience :]
-        at, _ = follows.expand(audience, before_ms=now_ms, latest=self.audience)
-        shared = np.bincount(follows.ends[at], minlength=len(self.stores.users)).astype(np.float64)
-        near = np.flatnonzero(shared)
-        sizes = follows.reverse.degrees(near, now_ms) * float(
-            follows.reverse.degrees(np.array([seed]), now_ms)[0]
-        )
-        shared[near] /= np.sqrt(sizes)
-        return shared
+    def _similarities(self, seeds: np.ndarray, now_ms: int) -> tuple[np.ndarray, np.ndarray]:
+        """``(t,)`` accounts that any seed's audience follows, and ``(seeds, t)`` how similar they are to each seed."""
+        follows, followers = self.stores.follows, self.stores.follows.reverse
+        heard, seed = followers.expand(seeds, before_ms=now_ms, latest=self.audience)
+        at, audience = follows.expand(followers.ends[heard], before_ms=now_ms, latest=self.audience)
+        number = np.full(len(self.stores.users), -1)
+        number[follows.ends[at]] = 0
+        touched = np.flatnonzero(number == 0)
+        number[touched] = np.arange(len(touched))
+        cells = seed[audience] * len(touched) + number[follows.ends[at]]
+        shared = np.bincount(cells, minlength=len(seeds) * len(touched)).reshape(len(seeds), len(touched))
+        sizes = followers.degrees(seeds, now_ms)[:, None] * followers.degrees(touched, now_ms).astype(float)
+        similarities = shared / np.sqrt(np.maximum(sizes, 1.0))
+        own = number[seeds]
+        similarities[:, own[own >= 0]] = 0.0
+        return touched, similarities
 
 
 @attrs.frozen
