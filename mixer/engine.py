@@ -251,7 +251,8 @@ class Execution(Generic[T, C]):
         if not eligible.valid:
             nothing: Candidates[C] = Candidates.empty(plan.kind)
             reasons = tuple(sorted(eligible.reasons))
-            return RecommendationResult(nothing, Outcome.INELIGIBLE, trace, reasons), eligible
+            missing = tuple(run.degradations)
+            return RecommendationResult(nothing, Outcome.INELIGIBLE, trace, reasons, missing), eligible
         batch = await self.generate()
         done(len(batch))
         if plan.hydrators and len(batch):

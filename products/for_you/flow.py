@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import attrs
 import numpy as np
@@ -19,8 +20,8 @@ from components.sources.posts import CoEngagement, InNetwork, PopularPosts
 from components.sources.trending import TrendingPosts
 from components.stores.controls import ControlStore
 from components.stores.impressions import ImpressionStore
-from components.stores.stores import Stores
-from components.stores.types import Post, Viewer
+from components.stores.stores import History, Stores
+from components.stores.types import Controls, Post, Viewer
 from components.stores.views import ViewCounts
 from components.transforms.showing import PostText, post_proof
 from components.visibility.engine import Visibility, Visible, Warn
@@ -38,7 +39,9 @@ from mixer import (
     SideEffect,
     SourceRegistry,
     Transform,
+    predicate,
 )
+from mixer.concurrency import Failure, attempt
 from mixer.quality_factor import LinearLatencyQualityFactor, QualityFactor, QualityFactorBounds
 from products.for_you import params
 from products.for_you.embeddings import NO_EMBEDDINGS, Embeddings
@@ -48,6 +51,14 @@ from products.for_you.ranking import adjusted, ranked
 
 SERVED_FOR_S, SERVED_AT_MOST = 600.0, 100
 """Source: home-mixer's served history: ten minutes, 100 ids."""
+LOOK_UP_S = 0.05
+"""What looking up a viewer may take."""
+
+
+@predicate(reason="history_unavailable")
+def history_is_there(viewer: Viewer) -> bool:
+    """Could be looked up whom the viewer must not be shown?"""
+    return viewer.known is not None
 
 
 class ForYou(RecommendationFlow[Viewer, Post]):
@@ -95,19 +106,41 @@ class ForYou(RecommendationFlow[Viewer, Post]):
         )
         self.ranker = ranked(stores, ranker)
 
-    def update_target(self, target: Viewer) -> Viewer:
-        controls = target.controls if self.controls is None else self.controls.of(target.user_id)
-        known = self.stores.history(
-            target.user_id,
-            target.request.now_ms,
-            since_ms=controls.profile_since_ms,
-            personalised=controls.personalised,
-        )
+    async def update_target(self, target: Viewer) -> Viewer:
+        controls = await self._controls(target)
+        known = await self._known(target, controls)
         paging = paging_of(self.cursors, target.request.cursor)
         return attrs.evolve(target, known=known, controls=controls, paging=paging)
 
+    async def _controls(self, target: Viewer) -> Controls:
+        if self.controls is None:
+            return target.controls
+        stored, user = self.controls, target.user_id
+        controls = await attempt(lambda: stored.of(user), target, LOOK_UP_S)
+        if isinstance(controls, Failure):
+            controls.report(
+                "viewer/controls", "a timeline that is not personal, for the viewer may have asked for that"
+            )
+            return Controls(personalised=False)
+        return controls
+
+    async def _known(self, target: Viewer, controls: Controls) -> History | None:
+        look_up = partial(
+            self.stores.history, target.user_id, target.request.now_ms, since_ms=controls.profile_since_ms
+        )
+        known = await attempt(lambda: look_up(personalised=controls.personalised), target, LOOK_UP_S)
+        if not isinstance(known, Failure):
+            return known
+        known.report("viewer/history", "a timeline that is not personal")
+        # Whom to protect from whom is in there too; where even that is unknown, nobody is shown anything.
+        impersonal = await attempt(lambda: look_up(personalised=False), target, LOOK_UP_S)
+        if not isinstance(impersonal, Failure):
+            return impersonal
+        impersonal.report("viewer/decisions", "no post is known to be safe to show")
+        return None
+
     def target_eligibility(self) -> Predicate[Viewer]:
-        return known_user
+        return history_is_there.and_then(known_user)
 
     def candidate_sources(self, target: Viewer) -> Sequence[CandidateSource[Viewer, Post]]:
         return self.sources.all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import anyio
@@ -13,10 +14,11 @@ from components.hydrators.posts import Affinity, NetworkStatus, Popularity, Post
 from components.predicates import timeline
 from components.rankers.logistic import LogisticRanker
 from components.sources.posts import CoEngagement, InNetwork, PopularPosts
+from components.stores.controls import ControlStore
 from components.stores.from_dataset import stores_of
 from components.stores.graph import Graph
 from components.stores.impressions import ImpressionStore
-from components.stores.stores import BLOCK, FOLLOW
+from components.stores.stores import BLOCK, FOLLOW, Stores
 from components.stores.types import Post, Viewer
 from components.visibility.engine import Visible
 from mixer import Candidates, DebugOptions, Outcome, Request
@@ -110,6 +112,39 @@ async def test_a_hanging_part_is_left_behind_at_the_deadline(stores, for_you, mo
     assert promises_kept(stores, viewer, result.candidates)
 
 
+@pytest.mark.parametrize("how", [fails, hangs])
+async def test_without_a_history_the_timeline_is_the_same_for_everybody(stores, for_you, monkeypatch, how):
+    sound = Stores.history
+
+    def unreadable(self, *arguments, personalised=True, **named):
+        return how() if personalised else sound(self, *arguments, personalised=False, **named)
+
+    monkeypatch.setattr(Stores, "history", unreadable)
+    viewer = viewer_of(stores, 3)
+    result = await for_you.process(viewer)
+    assert result.outcome is Outcome.DEGRADED
+    assert "viewer/history" in [one.component for one in result.degradations]
+    assert len(result.candidates) >= 10
+    assert promises_kept(stores, viewer, result.candidates)
+
+
+async def test_where_nobody_knows_whom_to_protect_nothing_is_shown(stores, for_you, monkeypatch):
+    monkeypatch.setattr(Stores, "history", fails)
+    result = await for_you.process(viewer_of(stores, 3))
+    assert len(result.candidates) == 0
+    assert result.reasons == ("history_unavailable",)
+    assert [one.component for one in result.degradations] == ["viewer/history", "viewer/decisions"]
+
+
+async def test_without_controls_the_timeline_is_not_personal(stores, timeline_model, monkeypatch):
+    monkeypatch.setattr(ControlStore, "of", fails)
+    ranker = LogisticRanker(timeline_model, INPUTS, Post.score)
+    result = await ForYou(stores, ranker, controls=ControlStore()).process(viewer_of(stores, 3))
+    assert result.outcome is Outcome.DEGRADED
+    assert [one.component for one in result.degradations] == ["viewer/controls"]
+    assert not result.candidates[Post.in_network].any()
+
+
 async def test_a_cancelled_request_leaves_nothing_behind(stores, timeline_model, monkeypatch):
     impressions = ImpressionStore()
     flow = ForYou(stores, LogisticRanker(timeline_model, INPUTS, Post.score), impressions)
@@ -128,7 +163,7 @@ class TestEverybody:
 
     async def test_random_viewers(self, stores, for_you, rng):
         first = int(stores.posts.created_ms.min())
-        users = rng.choice(stores.users.ids, 1_500)
+        users = rng.choice(stores.users.ids, int(os.environ.get("MIXER_RANDOM_VIEWERS", "1500")))
         moments = rng.integers(first - 1_000, stores.now_ms + 1_000, len(users))
         for user, now_ms in zip(users.tolist(), moments.tolist(), strict=True):
             viewer = viewer_of(stores, user, now_ms=now_ms)
@@ -137,7 +172,8 @@ class TestEverybody:
             assert result.outcome in (Outcome.OK, Outcome.EMPTY)
             assert len(posts) <= params.RESULTS.default
             assert (posts[Post.created_ms] < now_ms).all()
-            assert posts[Post.score].tolist() == sorted(posts[Post.score].tolist(), reverse=True)
+            scores = posts[Post.score][posts[Post.age_h] <= params.MAX_AGE_H.default].tolist()
+            assert scores == sorted(scores, reverse=True)
             ids, authors = posts.ids.tolist(), set(posts[Post.author_row].tolist())
             row = stores.users.row_of(user)
             assert len(set(ids)) == len(ids)
