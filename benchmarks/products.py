@@ -2,7 +2,7 @@
 
     python -m benchmarks.products [--json] [--full] [--requests 200]
 
-Answers random viewers of a synthetic world at random moments of its last day, one request after the other, each
+Answers random viewers of a synthetic world in the minute after its last event, one request after the other, each
 viewer once, in one process on one core: For You with the logistic ranker at its default caps and at 1,500 candidates,
 with the heavy ranker (an untrained network of the served shape) at 1,500, and follow recommendations. ``--full`` adds
 the world of a million posts. Limits: a shared machine moves numbers by tens of percent; the first requests, which
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from components.models.logistic import LogisticModel
     from components.stores.stores import Stores
 
-DAY_MS = 86_400_000
+MINUTE_MS = 60_000
 WARM_UP = 20
 
 
@@ -127,7 +127,7 @@ def row_of(
 ) -> dict[str, Any]:
     rng = np.random.default_rng(1)
     users = rng.choice(stores.users.ids, requests + WARM_UP, replace=requests + WARM_UP > len(stores.users))
-    moments = stores.now_ms - rng.integers(1, DAY_MS, len(users))
+    moments = stores.now_ms + np.sort(rng.integers(0, MINUTE_MS, len(users)))
     resolved = Params.of(dict(settings))
     spent, ranked, stages = [], [], defaultdict(list)
 

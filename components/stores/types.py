@@ -76,6 +76,8 @@ class Account(Candidate):
     triangle_score = column(np.float32, default=np.nan, doc="score of the source triangular_loops")
     trending_score = column(np.float32, default=np.nan, doc="score of the source trending")
     reciprocation_score = column(np.float32, default=np.nan, doc="score of the source reciprocation")
+    twhin_score = column(np.float32, default=np.nan, doc="score of the source twhin_accounts")
+    simclusters_score = column(np.float32, default=np.nan, doc="score of the source simclusters_accounts")
     mutual_follows_score = column(np.float32, default=np.nan, doc="score of the source mutual_follows")
     in_language_score = column(np.float32, default=np.nan, doc="score of the source popular_in_language")
     two_hop_score = column(np.float32, default=np.nan, doc="score of the source two_hop")

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from components.hydrators.accounts import Connections, SharedInterests
-from components.models.real_graph.scores import RealGraphScores
 from components.predicates.viewer import known_user
 from components.rankers.sampling import PlackettLuce
 from components.side_effects.dark_read import DarkRead
@@ -35,6 +34,7 @@ from mixer.predicates import ParamIsOn
 from mixer.quality_factor import LinearLatencyQualityFactor, QualityFactor, QualityFactorBounds
 from products.follow_recs import params
 from products.follow_recs.budgets import PUBLISHED, Budgets
+from products.follow_recs.embeddings import NOTHING_LEARNED, Learned
 from products.follow_recs.filters import before_ranking, before_showing
 from products.follow_recs.ranking import combined, weighted
 from products.follow_recs.sources import FAMILIES, sources_of
@@ -49,7 +49,7 @@ class FollowRecs(RecommendationFlow[Viewer, Account]):
         impressions: what was shown; the flow reads and writes it.
         tokens: signs results, so that clicks on them can be traced; without it there are no tokens.
         compared: answers a share of requests too, unseen, to be compared with.
-        ties: who will probably interact with whom; without it, some sources are left out.
+        learned: what some sources look up; those for which there is nothing are left out.
     """
 
     label = "follow_recs"
@@ -63,13 +63,13 @@ class FollowRecs(RecommendationFlow[Viewer, Account]):
         impressions: ImpressionStore | None = None,
         tokens: TokenCodec | None = None,
         compared: BaseFlow[Viewer, Account] | None = None,
-        ties: RealGraphScores | None = None,
+        learned: Learned = NOTHING_LEARNED,
     ) -> None:
         self.stores = stores
         self.compared = compared
         self.tokens = tokens
         self.impressions = impressions or ImpressionStore()
-        self.sources = sources_of(stores, ties)
+        self.sources = sources_of(stores, learned)
         turns = weighted(self.sources)
         self.weight_of = turns.weight_of
         self.ranker = combined(turns, ranker)

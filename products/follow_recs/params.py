@@ -56,6 +56,12 @@ TIES_LEAST = param(
     maximum=1.0,
     doc="Probability from which such a tie counts.",
 )
+TWHIN_CAP = param(
+    "follow_recs.twhin.cap", 200, minimum=0, maximum=5_000, doc="Accounts by translation embeddings."
+)
+SIMCLUSTERS_CAP = param(
+    "follow_recs.simclusters.cap", 200, minimum=0, maximum=5_000, doc="Accounts by communities."
+)
 WINDOW_H = param(
     "follow_recs.window_h", 24.0, minimum=0.0, doc="Hours in which new followers count as recent."
 )
@@ -78,6 +84,8 @@ class Weights:
     mutual_follows = _weight("mutual_follows")
     two_hop = _weight("two_hop")
     out_of_network_ties = _weight("out_of_network_ties", 2_000.0)
+    twhin_accounts = _weight("twhin_accounts")
+    simclusters_accounts = _weight("simclusters_accounts")
     reciprocation = _weight("reciprocation")
     trending = _weight("trending")
     popular_in_language = _weight("popular_in_language")

@@ -30,9 +30,11 @@ from components.stores.types import Account
 from components.transforms.tracking import TokenCodec
 from products._cli.application import Application, Page, Workshop
 from products.follow_recs import answer, params
+from products.follow_recs import embeddings as learning
+from products.follow_recs.embeddings import NOTHING_LEARNED, learned
 from products.follow_recs.evaluation import OFFLINE
 from products.follow_recs.flow import FollowRecs
-from products.follow_recs.training import INPUTS, Training, train, train_engagement
+from products.follow_recs.training import INPUTS, Past, Training, learning_past, train, train_engagement
 
 VERSION = (
     components.sources.accounts,
@@ -60,16 +62,22 @@ KEY_VARIABLE = "MIXER_TOKEN_KEY"
 async def flow(workshop: Workshop) -> FollowRecs:
     """The flow with everything that was chosen; parts are trained where they are missing."""
     stores, training = workshop.past.stores, Training(seed=workshop.choices.seed)
+    earlier, served, version = NOTHING_LEARNED, NOTHING_LEARNED, VERSION
+    if workshop.choices.embeddings:
+        known = learning_past(stores, training)[0]
+        earlier = await learned(workshop, known, stores)
+        everything = Past(stores, workshop.past.data.now_ms, known.next, known.until_ms)
+        served, version = await learned(workshop, everything, workshop.now.stores), (*VERSION, learning)
 
     async def make(path: Path) -> LogisticModel:
         bar = workshop.bars.track("training the ranker")
-        model = await train(stores, workshop.params, training, bar)
+        model = await train(stores, workshop.params, training, bar, earlier)
         model.save(path)
         return model
 
     async def make_engagement(path: Path) -> LogisticModel | None:
         bar = workshop.bars.track("training the second head")
-        model = await train_engagement(stores, workshop.params, training, bar)
+        model = await train_engagement(stores, workshop.params, training, bar, earlier)
         with atomic_file(path) as temporary:
             temporary.touch()
         if model is not None:
@@ -77,14 +85,16 @@ async def flow(workshop: Workshop) -> FollowRecs:
         return model
 
     follow = LogisticRanker(
-        await workshop.part("follow_recs-logistic", VERSION, LogisticModel.load, make), INPUTS, Account.score
+        await workshop.part("follow_recs-logistic", version, LogisticModel.load, make), INPUTS, Account.score
     )
-    engagement = await workshop.part("follow_recs-engagement", VERSION, _load_if_any, make_engagement)
+    engagement = await workshop.part("follow_recs-engagement", version, _load_if_any, make_engagement)
     if engagement is None:
-        return FollowRecs(workshop.now.stores, follow, tokens=_tokens())
+        return FollowRecs(workshop.now.stores, follow, tokens=_tokens(), learned=served)
     both = TwoHeads(follow, engagement, params.ENGAGEMENT)
     on_trial = TwoHeads(follow, engagement, 1.0)
-    return FollowRecs(workshop.now.stores, ProducerTrial(both, on_trial, params.TRIAL), tokens=_tokens())
+    return FollowRecs(
+        workshop.now.stores, ProducerTrial(both, on_trial, params.TRIAL), tokens=_tokens(), learned=served
+    )
 
 
 def _load_if_any(path: Path) -> LogisticModel | None:

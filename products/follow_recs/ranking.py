@@ -13,7 +13,7 @@ from mixer.predicates import ParamIsOn
 from mixer.rankers import KeepOrder
 from products.follow_recs import params
 from products.follow_recs.budgets import PUBLISHED
-from products.follow_recs.sources import NEED_TIES, SOURCE_SCORES
+from products.follow_recs.sources import LEARNED, SOURCE_SCORES
 
 
 def weighted(sources: SourceRegistry[Viewer, Account]) -> WeightedSources:
@@ -22,7 +22,7 @@ def weighted(sources: SourceRegistry[Viewer, Account]) -> WeightedSources:
     Raises:
         ConfigurationError: lists every weight without a source and every source without a weight.
     """
-    absent = NEED_TIES - set(sources.names)
+    absent = LEARNED - set(sources.names)
     weights = {name: weight for name, weight in params.WEIGHTS.items() if name not in absent}
     ranker = WeightedSources(weights, params.SHUFFLE, params.DRAWN)
     ranker.check_against(sources.names)

@@ -10,12 +10,14 @@ from components.models.real_graph.scores import RealGraphScores
 from components.sources.accounts import FriendsOfFriends, MutualInterest, PopularAccounts
 from components.sources.attention import Reciprocation, TrendingAccounts
 from components.sources.people.known import PopularInLanguage
+from components.sources.people.nearest import NearestAccounts
 from components.sources.people.similar import CircleOfTrust, RecentlyFollowedByFollowed, SimilarAccounts
 from components.sources.people.strong_ties import MutualFollows, OutOfNetworkTies, TriangularLoops, TwoHop
 from components.stores.stores import Stores
 from components.stores.types import Account, Viewer
 from mixer import Candidates, CandidateSource, SourceRegistry
 from products.follow_recs import params
+from products.follow_recs.embeddings import NOTHING_LEARNED, Learned
 
 SOURCE_SCORES = {
     "friends_of_friends": Account.friends_of_friends_score,
@@ -31,9 +33,11 @@ SOURCE_SCORES = {
     "popular_in_language": Account.in_language_score,
     "two_hop": Account.two_hop_score,
     "out_of_network_ties": Account.out_of_network_score,
+    "twhin_accounts": Account.twhin_score,
+    "simclusters_accounts": Account.simclusters_score,
 }
-NEED_TIES = frozenset({"two_hop", "out_of_network_ties"})
-"""Sources that are only there where somebody scored who will interact with whom."""
+LEARNED = frozenset({"two_hop", "out_of_network_ties", "twhin_accounts", "simclusters_accounts"})
+"""Sources that are only there where somebody learned what they look up."""
 FAMILIES: Mapping[str, frozenset[str]] = {
     "none": frozenset(),
     "social": frozenset(
@@ -46,21 +50,31 @@ FAMILIES: Mapping[str, frozenset[str]] = {
             "two_hop",
         }
     ),
-    "activity_contextual": frozenset({"similar_to_follows", "circle_salsa", "out_of_network_ties"}),
+    "activity_contextual": frozenset(
+        {
+            "similar_to_follows",
+            "circle_salsa",
+            "out_of_network_ties",
+            "twhin_accounts",
+            "simclusters_accounts",
+        }
+    ),
     "geo_and_interests": frozenset({"mutual_interest", "trending", "popular", "popular_in_language"}),
 }
 """Kinds of sources that can be held back as one; source: FRS CandidateSourceHoldbackUtil, by what ours are nearest to."""
 SOCIAL = FAMILIES["social"]
+SPACE_CAPS = {"twhin_accounts": params.TWHIN_CAP, "simclusters_accounts": params.SIMCLUSTERS_CAP}
 MINUTE_MS, HOUR_S = 60_000, 3_600.0
 
 
-def sources_of(stores: Stores, ties: RealGraphScores | None = None) -> SourceRegistry[Viewer, Account]:
+def sources_of(stores: Stores, learned: Learned = NOTHING_LEARNED) -> SourceRegistry[Viewer, Account]:
     """Every source, in the order in which candidates are merged.
 
     Args:
         stores: what is known.
-        ties: who will probably interact with whom; without it the sources in ``NEED_TIES`` are left out.
+        learned: what some sources look up; those for which there is nothing are left out.
     """
+    ties = learned.ties
     trending = TrendingAccounts(stores, params.TRENDING_CAP, params.WINDOW_H)
     popular = PopularAccounts(stores, params.POPULAR_CAP)
     sources: tuple[CandidateSource[Viewer, Account], ...] = (
@@ -72,6 +86,7 @@ def sources_of(stores: Stores, ties: RealGraphScores | None = None) -> SourceReg
         TriangularLoops(stores, params.TRIANGLE_CAP),
         MutualFollows(stores, params.MUTUAL_CAP),
         *(() if ties is None else _over_ties(stores, ties)),
+        *(NearestAccounts(stores, space, SPACE_CAPS[space.name]) for space in learned.spaces),
         Reciprocation(stores, params.RECIPROCATION_CAP),
         trending.cached(_minute_and_cap, ttl_s=HOUR_S),
         PopularInLanguage(stores, params.LANGUAGE_CAP),

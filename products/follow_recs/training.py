@@ -21,6 +21,7 @@ from components.stores.types import Account, Viewer
 from mixer import Request
 from mixer.params import Params
 from mixer.rankers import KeepOrder
+from products.follow_recs.embeddings import NOTHING_LEARNED, Learned
 from products.follow_recs.flow import FollowRecs
 
 INPUTS = (
@@ -41,6 +42,10 @@ INPUTS = (
     Account.reciprocation_score,
     Account.mutual_follows_score,
     Account.in_language_score,
+    Account.two_hop_score,
+    Account.out_of_network_score,
+    Account.twhin_score,
+    Account.simclusters_score,
     Account.found_by,
     Account.best_place,
 )
@@ -92,6 +97,7 @@ async def train(
     params: Params,
     training: Training = Training(),
     track: Callable[[Iterable[int]], Iterable[int]] = iter,
+    learned: Learned = NOTHING_LEARNED,
 ) -> LogisticModel:
     """Learn the probability that a viewer follows an account.
 
@@ -100,14 +106,14 @@ async def train(
         params: caps of the flow.
         training: how much, and the seed.
         track: shows progress over an iterable.
+        learned: from :func:`learning_past` of the same stores, so that it knows nothing of what is to be learned.
 
     Raises:
         ValueError: too little happened to learn from.
     """
-    rng = np.random.default_rng([training.seed, 2])
-    past = past_of(stores, training.known, training.cut_off, rng)
+    past, rng = learning_past(stores, training)
     requests = _requests(past, params, training, track, rng)
-    flow = Collector(past.stores, KeepOrder())
+    flow = Collector(past.stores, KeepOrder(), learned=learned)
     return fit(await examples_of(flow, requests, Account.row, INPUTS, training.negatives, rng), INPUTS)
 
 
@@ -116,6 +122,7 @@ async def train_engagement(
     params: Params,
     training: Training = Training(),
     track: Callable[[Iterable[int]], Iterable[int]] = iter,
+    learned: Learned = NOTHING_LEARNED,
 ) -> LogisticModel | None:
     """Learn the probability that a viewer engages with the posts of somebody, once followed.
 
@@ -126,10 +133,9 @@ async def train_engagement(
     """
     if not stores.engagements.edges:
         return None
-    rng = np.random.default_rng([training.seed, 2])
-    past = past_of(stores, training.known, training.cut_off, rng)
+    past, rng = learning_past(stores, training)
     authors = _authors_engaged_with(stores, past)
-    flow, parts = Collector(past.stores, KeepOrder()), list[Examples]()
+    flow, parts = Collector(past.stores, KeepOrder(), learned=learned), list[Examples]()
     for viewer, followed in _requests(past, params, training, track, rng):
         found = (await flow.process(viewer)).candidates
         found = found.where(np.isin(found[Account.row], followed))
@@ -139,6 +145,12 @@ async def train_engagement(
             parts.append(Examples(feature_matrix(found, INPUTS), engaged.astype(np.float64), weights))
     both = {label for part in parts for label in part.labels.tolist()}
     return fit(parts, INPUTS) if len(both) == 2 else None
+
+
+def learning_past(stores: Stores, training: Training) -> tuple[Past, np.random.Generator]:
+    """What the ranker learns from as known, and the generator that goes on from there."""
+    rng = np.random.default_rng([training.seed, 2])
+    return past_of(stores, training.known, training.cut_off, rng), rng
 
 
 def _requests(

@@ -21,8 +21,9 @@ from mixer.quality_factor import LinearLatencyQualityFactor, QualityFactorBounds
 from mixer.rankers import KeepOrder
 from products.follow_recs import params
 from products.follow_recs.budgets import PUBLISHED, Budget, Budgets
+from products.follow_recs.embeddings import Learned
 from products.follow_recs.flow import FollowRecs
-from products.follow_recs.sources import FAMILIES, NEED_TIES, SOCIAL
+from products.follow_recs.sources import FAMILIES, LEARNED, SOCIAL
 from products.follow_recs.training import INPUTS, Training, past_of, train, train_engagement
 
 USERS = range(1, 201, 7)
@@ -60,22 +61,31 @@ async def test_every_source_contributes(stores, follow_recs):
         result = await follow_recs.process(viewer_of(stores, user, params={params.RESULTS: 200}))
         for handle in result.candidates.handles.tolist():
             found |= set(result.candidates.provenance.names_of(handle))
-    assert found == set(params.WEIGHTS) - NEED_TIES
+    assert found == set(params.WEIGHTS) - LEARNED
 
 
-async def test_likely_ties_are_two_more_sources(stores, follow_model):
+@attrs.frozen
+class AnySpace:
+    name: str
+
+    def nearness(self, user_id):
+        return np.arange(200) % 7 - 1.0
+
+
+async def test_what_was_learned_makes_more_sources(stores, follow_model):
     rng = np.random.default_rng(0)
     pairs = rng.choice(stores.users.ids, (3_000, 2))
     chances = rng.random(len(pairs))
     ties = RealGraphScores.build(stores.users, *pairs.T, chances, stores.now_ms - 1)
     ranker = LogisticRanker(follow_model, INPUTS, Account.score)
-    result = await FollowRecs(stores, ranker, ties=ties).process(
+    learned = Learned((AnySpace("twhin_accounts"), AnySpace("simclusters_accounts")), ties)
+    result = await FollowRecs(stores, ranker, learned=learned).process(
         viewer_of(stores, 1, params={params.RESULTS: 200})
     )
     assert set(result.candidates.provenance.names) == set(params.WEIGHTS)
     handles = result.candidates.handles.tolist()
     found = {name for handle in handles for name in result.candidates.provenance.names_of(handle)}
-    assert found >= NEED_TIES
+    assert found >= LEARNED
 
 
 async def test_accounts_that_were_shown_move_down(stores, follow_recs):
@@ -98,7 +108,7 @@ async def test_a_source_of_weight_0_is_not_asked(stores, follow_recs):
     off = {params.WEIGHTS["popular"]: 0.0, params.WEIGHTS["trending"]: 0.0}
     result = await follow_recs.process(viewer_of(stores, 1, params=off, debug=DARK))
     names = set(result.candidates.provenance.names)
-    assert names == set(params.WEIGHTS) - NEED_TIES - {"popular", "trending"}
+    assert names == set(params.WEIGHTS) - LEARNED - {"popular", "trending"}
     silent = dict.fromkeys(params.WEIGHTS.values(), 0.0)
     result = await follow_recs.process(viewer_of(stores, 1, params=silent, debug=DARK))
     assert (result.outcome, len(result.candidates)) == (Outcome.EMPTY, 0)
@@ -260,7 +270,7 @@ async def test_hold_backs_come_last_and_are_off(stores, follow_recs):
 @pytest.mark.parametrize(("family", "sources"), list(FAMILIES.items()))
 async def test_a_family_of_sources_can_be_held_back(stores, follow_recs, family, sources):
     result = await follow_recs.process(viewer_of(stores, 1, params={params.FAMILY: family}, debug=DARK))
-    assert set(result.candidates.provenance.names) == set(params.WEIGHTS) - NEED_TIES - sources
+    assert set(result.candidates.provenance.names) == set(params.WEIGHTS) - LEARNED - sources
 
 
 async def test_as_published_differs_from_ours_in_what_the_preset_says(stores, follow_recs):

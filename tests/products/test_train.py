@@ -13,7 +13,10 @@ from products._cli.choices import Choices
 from products._cli.data import Bars, Loaded
 from products._cli.main import run
 from products._cli.serve import resolved_params
+from products.follow_recs import params as follow_recs_params
+from products.follow_recs import product as follow_recs
 from products.follow_recs.cli import app as follow_recs_app
+from products.follow_recs.embeddings import NOTHING_LEARNED
 from products.for_you import params
 from products.for_you import product as for_you
 from products.for_you.cli import app as for_you_app
@@ -85,3 +88,36 @@ def test_impossible_choices_are_one_line(capsys, app, arguments, message):
     code, _, err = called(capsys, app, *arguments, "--world", "tiny")
     assert code == 2
     assert err.startswith(f"error: {message}")
+
+
+def test_people_are_recommended_out_of_what_was_learned(clean_environment, capsys):
+    code, out, err = called(
+        capsys, follow_recs_app, "train", "--what", "embeddings", "--world", "tiny", "--json"
+    )
+    assert code == 0, err
+    names = [part["name"] for part in json.loads(out)["parts"]]
+    assert names.count("follow_recs-twhin") == names.count("follow_recs-simclusters") == 2
+    code, out, err = called(
+        capsys, follow_recs_app, "--embeddings", "--world", "tiny", "--json", "--limit", "50"
+    )
+    assert code == 0, err
+    sources = {source for row in json.loads(out)["candidates"] for source in row["sources"]}
+    assert {"twhin_accounts", "simclusters_accounts"} <= sources
+
+
+def test_what_people_learn_with_knows_nothing_of_whom_they_follow_next(stores, world, monkeypatch):
+    seen = []
+
+    async def spied(workshop, past, now):
+        seen.append(past)
+        return NOTHING_LEARNED
+
+    monkeypatch.setattr(follow_recs, "learned", spied)
+    loaded = Loaded(world, stores)
+    settings = resolved_params(follow_recs_params, world.name)
+    anyio.run(follow_recs.flow, Workshop(loaded, loaded, settings, Choices(embeddings=True), Bars()))
+    earlier, served = seen
+    assert served.now_ms == world.now_ms
+    first_ms = earlier.next.time_ms.min()
+    assert first_ms > 0
+    assert earlier.now_ms <= first_ms

@@ -1,0 +1,137 @@
+"""What follow recommendations can learn about people: translations, communities, and who will interact with whom."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+
+from components.stores.stores import Stores
+
+if TYPE_CHECKING:
+    from components.embeddings.simclusters.model import SimClusters
+    from components.embeddings.twhin.embeddings import TwhinEmbeddings
+    from components.models.real_graph.log import InteractionLog
+    from components.models.real_graph.model import RealGraph
+    from components.models.real_graph.scores import RealGraphScores
+    from components.sources.people.nearest import AccountSpace
+    from products._cli.application import Workshop
+    from products.follow_recs.training import Past
+
+
+@attrs.frozen(eq=False)
+class Learned:
+    """Spaces to search and ties to walk, for one flow.
+
+    Args:
+        spaces: where accounts near a viewer's expected choice are found.
+        ties: who will probably interact with whom.
+    """
+
+    spaces: tuple[AccountSpace, ...] = ()
+    ties: RealGraphScores | None = None
+
+
+NOTHING_LEARNED = Learned()
+
+
+async def learned(workshop: Workshop, past: Past, now: Stores) -> Learned:
+    """Everything that can be learned from what was known before a moment, for the users of some stores.
+
+    Args:
+        workshop: keeps the parts.
+        past: the stores to learn from, and the moment.
+        now: whose users are served.
+    """
+    from components.sources.people.nearest import SimClustersAccounts, TwhinAccounts
+
+    translated = TwhinAccounts.of(now, await _twhin(workshop, past))
+    spaces = [] if translated is None else [translated]
+    known = SimClustersAccounts.of(now, await _simclusters(workshop, past))
+    return Learned((*spaces, known), await _ties(workshop, past, now))
+
+
+async def _twhin(workshop: Workshop, past: Past) -> TwhinEmbeddings:
+    from components.embeddings import twhin
+    from components.embeddings.twhin.config import Optimisation, Relation, TwhinConfig
+    from components.embeddings.twhin.embeddings import TwhinEmbeddings
+    from components.embeddings.twhin.relations import POST, USER
+    from components.embeddings.twhin.train import train
+
+    stores, config = (
+        past.stores,
+        TwhinConfig(64, optimisation=Optimisation(epochs=20), seed=workshop.choices.seed),
+    )
+
+    def edges(kind: str, target: str, graph: str) -> Relation:
+        found = stores.follows if graph == "follow" else stores.engagements
+        before = found.time_ms < past.now_ms
+        ids = stores.users.ids if target == USER else stores.posts.index.ids
+        pairs = np.stack([stores.users.ids[found.sources[before]], ids[found.ends[before]]], axis=1)
+        return Relation(kind, USER, target, np.unique(pairs, axis=0))
+
+    relations = [edges("follow", USER, "follow"), edges("engage", POST, "engagement")]
+    relations = [relation for relation in relations if len(relation.edges)]
+
+    async def make(path: Path) -> TwhinEmbeddings:
+        with workshop.bars.step("learning translations", config.optimisation.epochs) as advance:
+            model = train(relations, config, listener=lambda _: advance())
+        model.save(path)
+        return model
+
+    return await workshop.part(
+        "follow_recs-twhin", (twhin, config, *_identity(past)), TwhinEmbeddings.load, make
+    )
+
+
+async def _simclusters(workshop: Workshop, past: Past) -> SimClusters:
+    from components.embeddings import simclusters
+    from components.embeddings.simclusters.config import load_config
+    from components.embeddings.simclusters.model import SimClusters
+    from components.embeddings.simclusters.signals import Signals
+    from components.embeddings.simclusters.train import train
+
+    stores = past.stores
+    followers = stores.follows.edges / max(len(stores.users), 1)
+    config = load_config("small", [f"similarity.min_followers={int(np.clip(followers / 2, 2, 20))}"])
+
+    async def make(path: Path) -> SimClusters:
+        with workshop.bars.step("learning communities"):
+            model = train(Signals.of(stores, past.now_ms), config, seed=workshop.choices.seed)
+        model.save(path)
+        return model
+
+    return await workshop.part(
+        "follow_recs-simclusters", (simclusters, config, *_identity(past)), SimClusters.load, make
+    )
+
+
+async def _ties(workshop: Workshop, past: Past, now: Stores) -> RealGraphScores | None:
+    """None where follows have no dates, so that what is hidden from the past would be known to the log."""
+    from components.models import real_graph
+    from components.models.real_graph.log import InteractionLog
+    from components.models.real_graph.model import RealGraph, train_real_graph
+
+    if (past.stores.follows.time_ms == 0).any():
+        return None
+    log: InteractionLog = InteractionLog.of_dataset(workshop.past.data.as_of(past.now_ms))
+
+    async def make(path: Path) -> RealGraph:
+        with workshop.bars.step("learning who will interact with whom"):
+            model = train_real_graph(log, past.now_ms)
+        model.save(path)
+        return model
+
+    try:
+        model = await workshop.part(
+            "follow_recs-real-graph", (real_graph, *_identity(past)), RealGraph.load, make
+        )
+    except ValueError:
+        return None  # too little happened within the horizon to learn from
+    return model.scores(log, past.now_ms, now.users)
+
+
+def _identity(past: Past) -> tuple[object, ...]:
+    return past.now_ms, past.stores.follows.edges
