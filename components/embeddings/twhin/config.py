@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 import numpy as np
-from attrs.validators import ge, gt, instance_of, le
+from attrs.validators import ge, gt, in_, instance_of, le
 from numpy.typing import NDArray
 
 from components.graph.edges import checked_edges
@@ -56,12 +56,19 @@ class TwhinConfig:
 
     Args:
         dimensions: of every vector.
-        temperature: scores are cosines divided by it.
+        objective: ``cosine`` ranks by the cosine of the translated source and the target, for search by inner
+            product; ``distance`` by the sum of absolute differences, as TransE does for knowledge graphs.
+        temperature: cosines are divided by it.
+        margin: distances that count as near; of the objective ``distance``.
+        hardness: how much more nearer negatives count there; 0 is evenly.
         checkpoint_every: epochs between checkpoints.
     """
 
     dimensions: int = attrs.field(default=128, validator=[instance_of(int), ge(1)])
+    objective: str = attrs.field(default="cosine", validator=in_(("cosine", "distance")))
     temperature: float = attrs.field(default=0.05, validator=gt(0.0))
+    margin: float = attrs.field(default=6.0, validator=gt(0.0))
+    hardness: float = attrs.field(default=1.0, validator=ge(0.0))
     negatives: Negatives = Negatives()
     optimisation: Optimisation = Optimisation()
     checkpoint_every: int = attrs.field(default=5, validator=[instance_of(int), ge(1)])

@@ -36,15 +36,20 @@ class Translation:
 
 @attrs.frozen(eq=False)
 class TwhinEmbeddings:
-    """What training gives: ``score(s, r, t) = <unit(s + r), t>``, a cosine.
+    """What training gives: ``score(s, r, t) = <unit(s + r), t>``, a cosine, or ``-|s + r - t|``, by the objective.
 
     Entities of all types live in one space, so ``query("like", users)`` searched among the post vectors finds
-    posts to like, and any two entities can be compared by inner product.
+    posts to like, and, with cosines, any two entities can be compared by inner product.
     """
 
     entities: Mapping[str, EntityTable]
     relations: Mapping[str, Translation]
     config: Mapping[str, Any] = attrs.field(factory=dict)  # as JSON gives it
+
+    @property
+    def cosine(self) -> bool:
+        """Are scores cosines? Else they are distances, times -1."""
+        return self.config.get("objective", "cosine") == "cosine"
 
     def vectors(self, type: str, ids: ArrayLike) -> NDArray[np.float32]:
         """``(n, d)`` vectors of ids; zeros for unknown ids, so that they are similar to nothing."""
@@ -57,13 +62,18 @@ class TwhinEmbeddings:
     def query(self, relation: str, sources: ArrayLike) -> NDArray[np.float32]:
         """``(n, d)`` where the targets of sources are expected; zeros for unknown ids."""
         translation = self._translation(relation)
-        return _translated(self.vectors(translation.source, sources), translation.vector)
+        vectors = self.vectors(translation.source, sources)
+        moved = np.where(vectors.any(axis=1, keepdims=True), vectors + translation.vector, np.float32(0.0))
+        return unit(moved) if self.cosine else moved
 
     def score(self, relation: str, edges: ArrayLike) -> NDArray[np.float32]:
-        """``(n,)`` scores from -1 to 1 of ``(n, 2)`` edges; 0 where an end is unknown."""
+        """``(n,)`` scores of ``(n, 2)`` edges; where an end is unknown, 0 among cosines, the least among distances."""
         pairs, translation = checked_edges(edges), self._translation(relation)
-        targets = self.vectors(translation.target, pairs[:, 1])
-        return np.einsum("nd,nd->n", self.query(relation, pairs[:, 0]), targets)
+        queries, targets = self.query(relation, pairs[:, 0]), self.vectors(translation.target, pairs[:, 1])
+        if self.cosine:
+            return np.einsum("nd,nd->n", queries, targets)
+        known = queries.any(axis=1) & targets.any(axis=1)
+        return np.where(known, -np.abs(queries - targets).sum(axis=1), -np.inf).astype(np.float32)
 
     def save(self, path: str | Path) -> None:
         """Writes one archive with vectors, ids and relations."""
@@ -111,8 +121,3 @@ def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Rows of length 1; rows of zeros stay."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
-
-
-def _translated(sources: NDArray[np.float32], vector: NDArray[np.float32]) -> NDArray[np.float32]:
-    known = sources.any(axis=1, keepdims=True)
-    return unit(np.where(known, sources + vector, np.float32(0.0)))

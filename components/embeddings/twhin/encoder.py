@@ -53,6 +53,10 @@ class TwhinEncoder:
         Raises:
             ValueError: there is no such relation.
         """
+        if not embeddings.cosine:
+            raise ValueError(
+                "TwHIN: expected embeddings of cosines to search by inner product, got distances"
+            )
         fitting = [name for name, r in embeddings.relations.items() if (r.source, r.target) == (USER, POST)]
         chosen = relation or ("like" if "like" in fitting else next(iter(fitting), None))
         if chosen not in fitting:

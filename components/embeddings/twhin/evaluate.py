@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import distance
 
 from components.embeddings.twhin.config import Relation
 from components.embeddings.twhin.embeddings import TwhinEmbeddings, unit
 
 BLOCK = 256
+Scorer = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.floating]]
 
 
 @attrs.frozen
@@ -62,10 +64,22 @@ def _relation_ranks(
     test = np.stack(
         [sources.index.rows_of(relation.edges[:, 0]), targets.index.rows_of(relation.edges[:, 1])], axis=1
     )
-    onward = unit(sources.vectors + translation.vector)
-    forward = filtered_ranks(onward, targets.vectors, test, rows)
-    back = unit(targets.vectors - translation.vector)
-    return forward, filtered_ranks(back, sources.vectors, test[:, ::-1], rows[:, ::-1])
+    onward, back = sources.vectors + translation.vector, targets.vectors - translation.vector
+    score = inner_products if embeddings.cosine else negative_distances
+    if embeddings.cosine:
+        onward, back = unit(onward), unit(back)
+    forward = filtered_ranks(onward, targets.vectors, test, rows, score)
+    return forward, filtered_ranks(back, sources.vectors, test[:, ::-1], rows[:, ::-1], score)
+
+
+def inner_products(queries: NDArray[np.float32], candidates: NDArray[np.float32]) -> NDArray[np.floating]:
+    """``(q, c)``."""
+    return queries @ candidates.T
+
+
+def negative_distances(queries: NDArray[np.float32], candidates: NDArray[np.float32]) -> NDArray[np.floating]:
+    """``(q, c)`` sums of absolute differences, times -1."""
+    return -distance.cdist(queries, candidates, "cityblock")
 
 
 def filtered_ranks(
@@ -73,14 +87,16 @@ def filtered_ranks(
     candidates: NDArray[np.float32],
     test: NDArray[np.int64],
     known: NDArray[np.int64],
+    score: Scorer = inner_products,
 ) -> NDArray[np.float64]:
-    """``(n,)`` ranks of the second column of ``test`` by inner product with the query of the first.
+    """``(n,)`` ranks of the second column of ``test`` by their score with the query of the first.
 
     Args:
         queries: ``(q, d)``.
         candidates: ``(c, d)``.
         test: ``(n, 2)`` rows of query and true candidate; -1 where unknown.
         known: ``(k, 2)`` rows of query and candidate that do not compete.
+        score: of queries and candidates.
     """
     ranks = np.full(len(test), float(len(candidates)))
     usable = np.flatnonzero((test >= 0).all(axis=1))
@@ -88,7 +104,7 @@ def filtered_ranks(
     for start in range(0, len(usable), BLOCK):
         block = usable[start : start + BLOCK]
         asked, truth = test[block].T
-        scores = queries[asked] @ candidates.T
+        scores = score(queries[asked], candidates)
         own = scores[np.arange(len(block)), truth]
         first, last = (np.searchsorted(order[:, 0], asked, side=side) for side in ("left", "right"))
         for row in range(len(block)):

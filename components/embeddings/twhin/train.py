@@ -14,7 +14,7 @@ from components.embeddings.progress import Progress, ProgressListener, silent
 from components.embeddings.twhin.config import Relation, TwhinConfig
 from components.embeddings.twhin.embeddings import EntityTable, Translation, TwhinEmbeddings, unit
 from components.embeddings.twhin.graph import Batch, NegativeSampler, TypedGraph
-from components.embeddings.twhin.network import TwhinNetwork, collisions, ranking_loss
+from components.embeddings.twhin.network import TwhinNetwork, collisions, margin_loss, ranking_loss
 from components.models.files import atomic_file
 
 CHECKPOINT_FORMAT = "mixer.twhin.checkpoint/1"
@@ -49,7 +49,7 @@ class TwhinTrainer:
 
     def __init__(self, relations: Sequence[Relation], config: TwhinConfig, checkpoint: Path | None) -> None:
         self.graph, self.config, self._checkpoint = TypedGraph.of(relations), config, checkpoint
-        self.network = TwhinNetwork(self.graph.entities, len(relations), config.dimensions, config.seed)
+        self.network = TwhinNetwork(self.graph.entities, len(relations), config)
         self._sampler = NegativeSampler(self.graph, config.negatives.popular_share)
         log_drawn = self._sampler.log_q + np.log(config.negatives.count)
         self._log_expected = torch.from_numpy(log_drawn.astype(np.float32))
@@ -87,7 +87,8 @@ class TwhinTrainer:
 
     def embeddings(self) -> TwhinEmbeddings:
         """What has been learnt so far."""
-        vectors = unit(self.network.entities.weight.detach().numpy())
+        weights = self.network.entities.weight.detach().numpy()
+        vectors = unit(weights) if self.network.unit else weights.copy()
         translations = self.network.relations.detach().numpy().copy()
         entities = {}
         for type, index in self.graph.indexes.items():
@@ -136,6 +137,10 @@ class TwhinTrainer:
     ) -> torch.Tensor:
         drawn = self._sampler.draw(type, self.config.negatives.count, rng)
         rows = torch.from_numpy(drawn)
+        if not self.network.unit:
+            config, clash = self.config, collisions(truths.numpy(), drawn)
+            known, others = self.network.entity(truths), self.network.entity(rows)
+            return margin_loss(queries, known, others, clash, config.margin, config.hardness)
         return ranking_loss(
             queries / self.config.temperature,
             self.network.entity(truths),

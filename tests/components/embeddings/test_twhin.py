@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import attrs
 import numpy as np
 import pytest
@@ -12,9 +14,10 @@ from torch.nn import functional
 
 from components.embeddings.twhin.config import Negatives, Optimisation, Relation, TwhinConfig
 from components.embeddings.twhin.embeddings import TwhinEmbeddings
+from components.embeddings.twhin.encoder import TwhinEncoder
 from components.embeddings.twhin.evaluate import LinkPrediction, evaluate, filtered_ranks
 from components.embeddings.twhin.graph import NegativeSampler, TypedGraph
-from components.embeddings.twhin.network import collisions, ranking_loss
+from components.embeddings.twhin.network import collisions, margin_loss, ranking_loss
 from components.embeddings.twhin.train import TwhinTrainer, train
 
 SMALL = TwhinConfig(
@@ -240,3 +243,58 @@ def test_relations_must_have_names_of_their_own():
 def test_an_unknown_relation_is_named_with_the_known_ones():
     with pytest.raises(KeyError, match="expected a relation of \\['follow', 'like'\\], got 'love'"):
         train(relations(), SMALL).query("love", [1])
+
+
+FAR = TwhinConfig(
+    16,
+    objective="distance",
+    margin=3.0,
+    negatives=Negatives(32, 0.0),
+    optimisation=Optimisation(60, 64, 0.02, 0.02),
+)
+
+
+def test_distances_learn_the_next_number_of_a_chain():
+    chain = Relation("next", "number", "number", [(one, one + 1) for one in range(40)])
+    embeddings = train([chain], FAR)
+    found = evaluate(embeddings, [chain], [])
+    assert found.mrr > 0.7
+    assert not embeddings.cosine
+    scores = embeddings.score("next", [(3, 4), (3, 30), (3, 999)])
+    assert scores[0] > scores[1]
+    assert scores[2] == -np.inf
+    assert np.array_equal(embeddings.relations["next"].vector, train([chain], FAR).relations["next"].vector)
+
+
+def test_distances_survive_being_saved(tmp_path):
+    chain = Relation("next", "number", "number", [(one, one + 1) for one in range(10)])
+    embeddings = train([chain], FAR)
+    embeddings.save(tmp_path / "chain.npz")
+    again = TwhinEmbeddings.load(tmp_path / "chain.npz")
+    assert np.array_equal(again.score("next", chain.edges), embeddings.score("next", chain.edges))
+
+
+@given(st.integers(0, 1000))
+@settings(max_examples=25, deadline=None)
+def test_the_margin_loss_is_the_loop_that_people_would_write(seed):
+    rng = np.random.default_rng(seed)
+    queries, truths, negatives = (rng.normal(size=(n, 3)).astype(np.float32) for n in (4, 4, 5))
+    clash = (np.array([1]), np.array([2]))
+    expected = []
+    for row in range(4):
+        near = np.abs(queries[row] - truths[row]).sum()
+        far = np.array([np.abs(queries[row] - one).sum() for one in negatives])
+        weights = np.exp(-0.5 * far) / np.exp(-0.5 * far).sum()
+        if row == 1:
+            weights[2] = 0.0
+        against = sum(w * np.log1p(np.exp(-(d - 2.0))) for w, d in zip(weights, far, strict=True))
+        expected.append((np.log1p(np.exp(-(2.0 - near))) + against) / 2.0)
+    tensors = (torch.from_numpy(one) for one in (queries, truths, negatives))
+    assert float(margin_loss(*tensors, clash, 2.0, 0.5)) == pytest.approx(np.mean(expected), rel=1e-4)
+
+
+def test_distances_cannot_be_searched_by_inner_product():
+    likes = Relation("like", "user", "post", [(1, 10), (2, 11)])
+    stores = SimpleNamespace(users=SimpleNamespace(ids=np.array([1, 2])))
+    with pytest.raises(ValueError, match="cosines to search by inner product"):
+        TwhinEncoder.of(stores, train([likes], FAR))
