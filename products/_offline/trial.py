@@ -23,6 +23,9 @@ from products._cli.data import Loaded
 DEPTH = 200
 """How many results every system is asked for."""
 
+Changes = Mapping[str, Mapping[Param[Any], object]]
+"""Values of parameters, by what they change."""
+
 Lists = Mapping[int, Sequence[int]]
 """Ids shown to each user, best first."""
 
@@ -82,7 +85,7 @@ class Offline:
         score: the column that the ranker writes.
         health: ``(trial, lists)`` to what is not about relevance: one value a user, or one for all.
         worth: ``(trial, lists)`` to the planted worth of what was shown, one value a user; None without a truth.
-        ablations: our flow with one thing changed, by what is changed: values of parameters.
+        ablations: our flow to what can be changed about it, by name: values of parameters.
     """
 
     trial: Callable[[Loaded, int, int], Trial]
@@ -91,13 +94,11 @@ class Offline:
     score: Column[Any, Any]
     health: Callable[[Trial, Lists], Mapping[str, NDArray[np.float64] | float]]
     worth: Callable[[Trial, Lists], NDArray[np.float64] | None]
-    ablations: Mapping[str, Mapping[Param[Any], object]] = attrs.field(
-        factory=dict[str, "Mapping[Param[Any], object]"]
-    )
+    ablations: Callable[[Any], Changes]
 
     def ablated(self, ours: BaseFlow[Viewer, Any]) -> dict[str, BaseFlow[Viewer, Any]]:
         """Our flow with one thing changed at a time."""
-        return {name: ours.map_target(_with(values)) for name, values in self.ablations.items()}
+        return {name: ours.map_target(_with(values)) for name, values in self.ablations(ours).items()}
 
 
 class InOrder:

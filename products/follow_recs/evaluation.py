@@ -18,7 +18,8 @@ from components.stores.types import Account, Viewer
 from mixer import CandidateSource, RecommendationFlow
 from mixer.rankers import KeepOrder
 from products._cli.data import Loaded
-from products._offline.trial import DEPTH, Case, InOrder, Lists, Offline, Trial, drawn
+from products._offline.trial import DEPTH, Case, Changes, InOrder, Lists, Offline, Trial, drawn
+from products.follow_recs import params
 from products.follow_recs.flow import FollowRecs
 from products.follow_recs.training import past_of
 
@@ -101,4 +102,21 @@ class Ranked(UpToRanker[Viewer, Account], FollowRecs):
         self.sources, self.weight_of, self.ranker = ours.sources, ours.weight_of, ours.ranker
 
 
-OFFLINE = Offline(trial, systems, Ranked, Account.score, health, worth)
+SWITCHED: Changes = {
+    **{f"without filter {name}": {switch: False} for name, switch in params.FILTERS.items()},
+    "without model": {params.ML: False},
+    "without fatigue": {params.FATIGUE: False},
+    "with sources drawn": {params.DRAWN: True},
+    "with sampling": {params.SAMPLING: True},
+    "with second head": {params.ENGAGEMENT: 1.0},
+    "with 100 ranked": {params.RANK_CAP: 100},
+}
+
+
+def ablations(ours: FollowRecs) -> Changes:
+    """Every source left out, every switch turned."""
+    weights = {f"without {name}": {params.WEIGHTS[name]: 0.0} for name in ours.sources.names}
+    return {**weights, **SWITCHED}
+
+
+OFFLINE = Offline(trial, systems, Ranked, Account.score, health, worth, ablations)

@@ -18,10 +18,9 @@ from components.stores.impressions import ImpressionStore
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer
 from mixer import CandidateSource, Component, RecommendationFlow
-from mixer.params import Param
 from mixer.rankers import KeepOrder
 from products._cli.data import Loaded
-from products._offline.trial import DEPTH, Case, InOrder, Lists, Offline, Trial, drawn
+from products._offline.trial import DEPTH, Case, Changes, InOrder, Lists, Offline, Trial, drawn
 from products.for_you import params
 from products.for_you.flow import ForYou
 
@@ -173,8 +172,7 @@ CAPS = {
     "two_tower": params.TWO_TOWER_CAP,
     "backfill": params.BACKFILL_CAP,
 }
-ABLATIONS: Mapping[str, Mapping[Param[Any], object]] = {
-    **{f"without {name}": {cap: 0} for name, cap in CAPS.items()},
+SWITCHED: Changes = {
     **{f"without filter {name}": {switch: False} for name, switch in params.FILTERS.items()},
     "without author diversity": {params.DECAY: 1.0},
     "without discount of strangers": {params.STRANGER_FACTOR: 1.0},
@@ -186,4 +184,11 @@ ABLATIONS: Mapping[str, Mapping[Param[Any], object]] = {
     "without visibility": {params.VISIBILITY: False},
     "with 100 ranked": {params.RANK_CAP: 100},
 }
-OFFLINE = Offline(trial, systems, Ranked, Post.score, health, worth, ABLATIONS)
+
+
+def ablations(ours: ForYou) -> Changes:
+    """Every source left out, every switch turned."""
+    return {**{f"without {name}": {CAPS[name]: 0} for name in ours.sources.names}, **SWITCHED}
+
+
+OFFLINE = Offline(trial, systems, Ranked, Post.score, health, worth, ablations)

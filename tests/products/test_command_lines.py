@@ -342,6 +342,11 @@ def test_what_each_part_adds_can_be_judged(call):
     assert code == 0, err
     systems = {row["system"] for row in json.loads(out)["rows"]}
     assert {"for_you - without in_network", "without author diversity", "with diverse slates"} <= systems
+    assert "without twhin" not in systems
+    code, out, err = call("follow_recs", "evaluate", "--ablate", "--users", "4", "--json")
+    assert code == 0, err
+    systems = {row["system"] for row in json.loads(out)["rows"]}
+    assert {"follow_recs - without popular", "without model", "with sampling"} <= systems
 
 
 def test_every_parameter_of_a_product_can_be_set_from_outside(call, monkeypatch):
