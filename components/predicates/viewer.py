@@ -48,21 +48,6 @@ class NotIn(CandidatePredicate[Viewer, Any]):
 
 
 @attrs.frozen
-class NotSelf(CandidatePredicate[Viewer, Any]):
-    """Keeps candidates that are not the viewer, or not by the viewer."""
-
-    key: Column[Any, Any]
-    reason: str = "own"
-
-    @property
-    def name(self) -> str:
-        return f"not_{self.reason}"
-
-    def check(self, viewer: Viewer, candidates: Candidates[Any]) -> Verdicts:
-        return Verdicts.keep_where(candidates[self.key] != viewer.history.row, self.reason)
-
-
-@attrs.frozen
 class MaxAge(CandidatePredicate[Viewer, Post]):
     """Keeps posts that are not older than a limit, nor from the future.
 

@@ -180,11 +180,6 @@ class History:
         return mask_of(self.blocked_by, len(self.stores.users))
 
     @cached_property
-    def dismissed_mask(self) -> NDArray[np.bool_]:
-        """``(users,)`` whom the viewer did not want recommended."""
-        return self._mask(DISMISSED)
-
-    @cached_property
     def engaged_mask(self) -> NDArray[np.bool_]:
         """``(posts,)`` what the viewer has engaged with."""
         return mask_of(self.engaged, len(self.stores.posts))

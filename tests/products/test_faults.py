@@ -105,7 +105,7 @@ async def test_without_protection_nothing_is_shown(stores, for_you, monkeypatch,
 @pytest.mark.parametrize(("kind", "method"), [*SOURCES, *HYDRATORS, *RANKER])
 async def test_a_hanging_part_is_left_behind_at_the_deadline(stores, for_you, monkeypatch, kind, method):
     monkeypatch.setattr(kind, method, hangs)
-    viewer = viewer_of(stores, 3, deadline=time.monotonic() + 0.2)
+    viewer = viewer_of(stores, 3, deadline=time.monotonic() + 0.5)
     with anyio.fail_after(5.0):
         result = await for_you.process(viewer)
     assert result.outcome is Outcome.DEGRADED

@@ -73,7 +73,7 @@ def viewer_of(stores, user, **fields):
 
 
 def soon():
-    return time.monotonic() + 0.25
+    return time.monotonic() + 1.0
 
 
 def promises_kept(stores, viewer, accounts, unknown=()):

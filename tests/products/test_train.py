@@ -46,7 +46,10 @@ def test_embeddings_are_trained_once_and_found_again(capsys):
     assert {"twhin", "two_tower"} <= sources
 
 
-def test_embeddings_that_a_ranker_learns_with_know_nothing_of_its_requests(stores, world, monkeypatch):
+def test_embeddings_that_a_ranker_learns_with_know_nothing_of_its_requests(
+    stores, world, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("MIXER_CACHE", str(tmp_path))  # nothing is trained yet
     pasts = []
     learned = for_you.learned
 

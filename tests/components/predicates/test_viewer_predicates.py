@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.datasets import generate
-from components.predicates.viewer import HOUR_MS, MaxAge, NotIn, NotSeen, NotSelf, known_user
+from components.predicates.viewer import HOUR_MS, MaxAge, NotIn, NotSeen, known_user
 from components.stores.from_dataset import stores_of
 from components.stores.impressions import ImpressionStore
 from components.stores.types import Post, Viewer
@@ -40,7 +40,6 @@ IMPRESSIONS = ImpressionStore()
 IMPRESSIONS.record(5, STORES.posts.index.ids[::3], STORES.now_ms)
 
 PREDICATES = {
-    "own": (NotSelf(Post.author_row), lambda viewer, post: post.author_id != viewer.user_id),
     "already_engaged": (
         NotIn(Post.row, lambda known: known.engaged_mask, "already_engaged"),
         lambda viewer, post: post.row not in viewer.history.engaged,
