@@ -13,6 +13,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from components.models.light_trees import LightTrees
 from components.models.logistic import LogisticModel, LogisticRegression
 from components.rankers.logistic import feature_matrix
 from mixer import Candidate, CandidatePredicate, Candidates, Column, RecommendationFlow, ResultsConfig, Target
@@ -113,11 +114,33 @@ def fit(parts: Sequence[Examples], inputs: tuple[Column[Any, Any], ...], l2: flo
     Raises:
         ValueError: nobody acted, or everybody did, so there is nothing to learn.
     """
+    every = together(parts)
+    names = [key.name for key in inputs]
+    return LogisticRegression(l2=l2).fit(every.features, every.labels, every.weights, names)
+
+
+def fit_trees(parts: Sequence[Examples], inputs: tuple[Column[Any, Any], ...], seed: int = 0) -> LightTrees:
+    """Small trees of that probability; needs scikit-learn.
+
+    Raises:
+        ValueError: nobody acted, or everybody did, so there is nothing to learn.
+        ImportError: scikit-learn is not installed.
+    """
+    every = together(parts)
+    names = [key.name for key in inputs]
+    return LightTrees.fit(every.features, every.labels, every.weights, names, seed=seed)
+
+
+def together(parts: Sequence[Examples]) -> Examples:
+    """The rows of all requests.
+
+    Raises:
+        ValueError: nobody acted, or everybody did, so there is nothing to learn.
+    """
     labels = np.concatenate([part.labels for part in parts]) if parts else np.zeros(0)
     if not 0 < labels.sum() < len(labels):
         raise ValueError(
             f"expected candidates that viewers acted on and others, got {int(labels.sum())} of {len(labels)} acted on"
         )
     features = np.concatenate([part.features for part in parts])
-    weights = np.concatenate([part.weights for part in parts])
-    return LogisticRegression(l2=l2).fit(features, labels, weights, [key.name for key in inputs])
+    return Examples(features, labels, np.concatenate([part.weights for part in parts]))

@@ -46,7 +46,7 @@ ParamsOption = Annotated[
 StagesOption = Annotated[
     bool, typer.Option("--stages", help="Print the stages of the flow as a table, and exit.")
 ]
-RankerOption = Annotated[str, typer.Option("--ranker", help="logistic, or, for posts, heavy.")]
+RankerOption = Annotated[str, typer.Option("--ranker", help="logistic, or, for posts, trees or heavy.")]
 EmbeddingsOption = Annotated[
     bool, typer.Option("--embeddings", help="Add the sources that search trained embeddings.")
 ]

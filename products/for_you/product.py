@@ -18,9 +18,11 @@ import products.for_you.filters
 import products.for_you.flow
 import products.for_you.ranking
 import products.for_you.training
+from components.models import light_trees
+from components.models.light_trees import LightTrees
 from components.models.logistic import LogisticModel
 from components.rankers.heavy import UnderLoad
-from components.rankers.light import PreRank
+from components.rankers.light import LightRanker, PreRank
 from components.rankers.logistic import LogisticRanker
 from components.stores.from_dataset import stores_of
 from components.stores.types import Post, Viewer
@@ -31,7 +33,7 @@ from products.for_you import answer, params
 from products.for_you.embeddings import NO_EMBEDDINGS, Embeddings, learned
 from products.for_you.evaluation import OFFLINE
 from products.for_you.flow import ForYou
-from products.for_you.training import INPUTS, Training, train
+from products.for_you.training import INPUTS, Training, train, train_trees
 
 VERSION = (
     components.sources.posts,
@@ -56,8 +58,9 @@ EMBEDDED, LAST = 0.7, 0.98
 async def flow(workshop: Workshop) -> ForYou:
     """The flow with everything that was chosen; parts are trained where they are missing."""
     embeddings = await learned(workshop) if workshop.choices.embeddings else NO_EMBEDDINGS
-    light = LogisticRanker(await _logistic(workshop), INPUTS, Post.score)
-    ranker = await _heavy(workshop, light) if workshop.choices.ranker == "heavy" else light
+    choice = workshop.choices.ranker
+    light = await _trees(workshop) if choice == "trees" else await _logistic(workshop)
+    ranker = await _heavy(workshop, light) if choice == "heavy" else light
     return ForYou(workshop.now.stores, ranker, embeddings=embeddings.over(workshop.now.stores))
 
 
@@ -70,23 +73,43 @@ async def _earlier(workshop: Workshop) -> Embeddings:
     return await learned(attrs.evolve(workshop, past=Loaded(data, stores_of(data))))
 
 
-async def _logistic(workshop: Workshop) -> LogisticModel:
-    past, training = workshop.past.stores, Training(seed=workshop.choices.seed)
-    embeddings = await _earlier(workshop)
+async def _past(workshop: Workshop) -> tuple[Training, Embeddings]:
+    """What a light ranker learns from."""
+    embeddings, training = await _earlier(workshop), Training(seed=workshop.choices.seed)
     if workshop.choices.embeddings:
         training = attrs.evolve(training, cut_off=LAST, since_ms=embeddings.until_ms)
+    return training, embeddings.over(workshop.past.stores)
+
+
+async def _logistic(workshop: Workshop) -> LogisticRanker:
+    training, embeddings = await _past(workshop)
 
     async def make(path: Path) -> LogisticModel:
         bar = workshop.bars.track("training the ranker")
-        model = await train(past, workshop.params, training, bar, embeddings.over(past))
+        model = await train(workshop.past.stores, workshop.params, training, bar, embeddings)
         model.save(path)
         return model
 
     version = (*VERSION, *embeddings.names, training)
-    return await workshop.part("for_you-logistic", version, LogisticModel.load, make)
+    model = await workshop.part("for_you-logistic", version, LogisticModel.load, make)
+    return LogisticRanker(model, INPUTS, Post.score)
 
 
-async def _heavy(workshop: Workshop, light: LogisticRanker) -> Ranker[Viewer, Post]:
+async def _trees(workshop: Workshop) -> LightRanker:
+    training, embeddings = await _past(workshop)
+
+    async def make(path: Path) -> LightTrees:
+        bar = workshop.bars.track("training the trees")
+        model = await train_trees(workshop.past.stores, workshop.params, training, bar, embeddings)
+        model.save(path)
+        return model
+
+    version = (light_trees, *VERSION, *embeddings.names, training)
+    model = await workshop.part("for_you-trees", version, LightTrees.load, make)
+    return LightRanker(model, INPUTS, Post.score)
+
+
+async def _heavy(workshop: Workshop, light: Ranker[Viewer, Post]) -> Ranker[Viewer, Post]:
     from components.features import groups
     from products.for_you import heavy
 
@@ -120,7 +143,7 @@ FOR_YOU = Application(
     name="for_you",
     needs=("engagements",),
     settings=params,
-    rankers=("logistic", "heavy"),
+    rankers=("logistic", "trees", "heavy"),
     flow=flow,
     page=Page(answer.rows, answer.table),
     offline=OFFLINE,

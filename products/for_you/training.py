@@ -9,8 +9,9 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from components.models.light_trees import LightTrees
 from components.models.logistic import LogisticModel
-from components.rankers.training import UpToRanker, examples_of, fit
+from components.rankers.training import Examples, UpToRanker, examples_of, fit, fit_trees
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer
 from mixer import Column, Request
@@ -77,7 +78,35 @@ async def train(
     track: Callable[[Iterable[int]], Iterable[int]] = iter,
     embeddings: Embeddings = NO_EMBEDDINGS,
 ) -> LogisticModel:
-    """Learn the probability that a viewer engages with a post within half the age limit.
+    """Learn the probability that a viewer engages with a post within half the age limit, as a logistic regression.
+
+    Args and errors as for :func:`examples`.
+    """
+    return fit(await examples(stores, params, training, track, embeddings), INPUTS)
+
+
+async def train_trees(
+    stores: Stores,
+    params: Params,
+    training: Training = Training(),
+    track: Callable[[Iterable[int]], Iterable[int]] = iter,
+    embeddings: Embeddings = NO_EMBEDDINGS,
+) -> LightTrees:
+    """The same probability, from small trees.
+
+    Args and errors as for :func:`examples`.
+    """
+    return fit_trees(await examples(stores, params, training, track, embeddings), INPUTS, training.seed)
+
+
+async def examples(
+    stores: Stores,
+    params: Params,
+    training: Training,
+    track: Callable[[Iterable[int]], Iterable[int]],
+    embeddings: Embeddings,
+) -> list[Examples]:
+    """What the flow would have had to rank in the past, and what viewers did then.
 
     Args:
         stores: everything; what is after the cut-off is not looked at.
@@ -93,7 +122,7 @@ async def train(
     moments, until_ms = moments_of(stores, training, rng)
     past = past_requests(stores, params, track(moments.tolist()), until_ms)
     flow = Collector(stores, KeepOrder(), embeddings=embeddings.over(stores))
-    return fit(await examples_of(flow, past, Post.row, INPUTS, training.negatives, rng), INPUTS)
+    return await examples_of(flow, past, Post.row, INPUTS, training.negatives, rng)
 
 
 def past_requests(

@@ -82,7 +82,7 @@ def test_embeddings_that_a_ranker_learns_with_know_nothing_of_its_requests(
     ("app", "arguments", "message"),
     [
         (for_you_app, ["train", "--what", "magic"], "--what: expected one of ranker, embeddings, heavy, all"),
-        (for_you_app, ["--ranker", "magic"], "--ranker: expected one of logistic, heavy, got 'magic'"),
+        (for_you_app, ["--ranker", "magic"], "--ranker: expected one of logistic, trees, heavy, got 'magic'"),
         (follow_recs_app, ["--ranker", "heavy"], "--ranker: expected one of logistic, got 'heavy'"),
         (follow_recs_app, ["train", "--seed", "-1"], "--seed: expected 0 or more"),
     ],
@@ -124,3 +124,16 @@ def test_what_people_learn_with_knows_nothing_of_whom_they_follow_next(stores, w
     first_ms = earlier.next.time_ms.min()
     assert first_ms > 0
     assert earlier.now_ms <= first_ms
+
+
+def test_small_trees_can_rank(clean_environment, capsys):
+    code, out, err = called(
+        capsys, for_you_app, "--ranker", "trees", "--world", "tiny", "--json", "--explain"
+    )
+    assert code == 0, err
+    answer = json.loads(out)
+    assert len(answer["candidates"]) == 20
+    (ranked,) = [
+        one for one in answer["explanation"]["events"] if one["component"].startswith("light_ranker")
+    ]
+    assert "in_network" in ranked["values"]
