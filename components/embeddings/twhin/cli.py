@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -51,6 +52,7 @@ def train(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="Override one setting: key.path=value; may be repeated.")
     ] = None,
+    start: Annotated[Path | None, typer.Option(help="Embeddings to begin with, where ids agree.")] = None,
     before_ms: BeforeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -59,11 +61,9 @@ def train(
 
     settings = load_as(TwhinConfig, config, overrides or [])
     relations, checkpoint = _known(data, before_ms), out.with_name(out.name + ".checkpoint")
-    if as_json:
-        trained = fit(relations, settings, checkpoint=checkpoint, listener=silent)
-    else:
-        with progress_bar() as listener:
-            trained = fit(relations, settings, checkpoint=checkpoint, listener=listener)
+    earlier = None if start is None else TwhinEmbeddings.load(start)
+    with nullcontext(silent) if as_json else progress_bar() as listener:
+        trained = fit(relations, settings, checkpoint=checkpoint, start=earlier, listener=listener)
     trained.save(out)
     checkpoint.unlink(missing_ok=True)
     sizes = {
