@@ -76,3 +76,12 @@ def test_a_short_file_of_triples_is_refused(tmp_path):
 def test_wn18rr_has_the_published_sizes(shared):
     sizes = [sum(len(r.edges) for r in read_triples(shared / "data" / "wn18rr", s)) for s in cli.SPLITS]
     assert sizes == [86_835, 3_034, 3_134]
+
+
+def test_training_begins_with_earlier_vectors(ring, tmp_path):
+    still = ["--set", "optimisation.learning_rate=1e-9", "--set", "optimisation.relation_learning_rate=1e-9"]
+    assert run("train", "-d", ring, "-o", tmp_path / "a.npz", *FAST).exit_code == 0
+    start = ["--start", tmp_path / "a.npz"]
+    assert run("train", "-d", ring, "-o", tmp_path / "b.npz", *start, *FAST, *still).exit_code == 0
+    first, then = (TwhinEmbeddings.load(tmp_path / f"{name}.npz") for name in "ab")
+    np.testing.assert_allclose(then.entities["entity"].vectors, first.entities["entity"].vectors, atol=1e-5)
