@@ -4,7 +4,8 @@
 
 Answers random viewers of a synthetic world in the minute after its last event, one request after the other, each
 viewer once, in one process on one core: For You with the logistic ranker at its default caps and at 1,500 candidates,
-with the heavy ranker (an untrained network of the served shape) at 1,500, and follow recommendations. ``--full`` adds
+with the heavy ranker (a hardly trained network of the served shape) on all 1,500 and, as served, on the 500 that the
+light one chooses, and follow recommendations. ``--full`` adds
 the world of a million posts. Limits: a shared machine moves numbers by tens of percent; the first requests, which
 fill caches, are not counted.
 """
@@ -25,10 +26,11 @@ import numpy as np
 from benchmarks.machine import describe
 from components.datasets import World, generate
 from components.models.heavy_ranker.load import load_config
+from components.rankers.light import PreRank
 from components.rankers.logistic import LogisticRanker
 from components.stores.from_dataset import stores_of
 from components.stores.types import Account, Post, Viewer
-from mixer import DebugOptions, RecommendationFlow, Request
+from mixer import DebugOptions, RecommendationFlow, Request, chain
 from mixer.params import Param, Params
 from products.follow_recs.flow import FollowRecs
 from products.follow_recs.training import INPUTS as ACCOUNT_INPUTS
@@ -88,8 +90,10 @@ def measured(world: World, requests: int) -> list[dict[str, Any]]:
         config = load_config("for_you", ["training.steps=60", "optimizer.schedule.final_step=60"])
         folder = Path(scratch) / "heavy"
         anyio.run(lambda: train_heavy(stores, world.dataset, Params.of({}), 0, iter, folder, config=config))
-        heavy = ForYou(stores, heavy_ranker(features_of(stores, world.dataset), folder))
-        rows.append(row_of(world.size, "for_you heavy 1500", heavy, stores, requests, caps_of(1_500)))
+        heavy = heavy_ranker(features_of(stores, world.dataset), folder)
+        served = chain(PreRank(light, params.HEAVY_CAP), heavy)
+        for name, ranker in (("for_you heavy 1500", heavy), ("for_you heavy 500 of 1500", served)):
+            rows.append(row_of(world.size, name, ForYou(stores, ranker), stores, requests, caps_of(1_500)))
     return rows
 
 
