@@ -26,8 +26,7 @@ import numpy as np
 from benchmarks.machine import describe
 from components.datasets import World, generate
 from components.models.heavy_ranker.load import load_config
-from components.rankers.light import PreRank
-from components.rankers.logistic import LogisticRanker
+from components.rankers.light import LogisticRanker, PreRank
 from components.stores.from_dataset import stores_of
 from components.stores.types import Account, Post, Viewer
 from mixer import DebugOptions, RecommendationFlow, Request, chain

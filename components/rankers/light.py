@@ -8,7 +8,6 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from components.rankers.logistic import feature_matrix
 from components.stores.types import setting
 from mixer import Candidates, Column, Ranker, Transform, note, tracing
 from mixer.component import resolved
@@ -29,11 +28,11 @@ class LightModel(Protocol):
 
 @attrs.frozen
 class LightRanker(Ranker[Any, Any]):
-    """Sorts by the probability of engagement under a light model, which it writes.
+    """Sorts by the probability under a light model, which it writes; a traced request sees what each feature added.
 
     Args:
-        model: trained on the columns of ``inputs``, in their order, as ``log1p``.
-        inputs: feature columns.
+        model: trained on the columns of ``inputs``, in their order.
+        inputs: feature columns; they enter as ``log1p``.
         score: the column to write.
 
     Raises:
@@ -48,7 +47,7 @@ class LightRanker(Ranker[Any, Any]):
         names = tuple(key.name for key in self.inputs)
         if names != self.model.feature_names:
             raise ValueError(
-                f"light ranker: expected a model of {names}, got one of {self.model.feature_names}"
+                f"{self.name.replace('_', ' ')}: expected a model of {names}, got one of {self.model.feature_names}"
             )
 
     def rank(self, target: object, candidates: Candidates[Any]) -> Candidates[Any]:
@@ -60,6 +59,23 @@ class LightRanker(Ranker[Any, Any]):
             parts = self.model.contributions(features[order]).T
             note(self.name, candidates, ranked, terms=dict(zip(self.model.feature_names, parts, strict=True)))
         return ranked
+
+
+@attrs.frozen
+class LogisticRanker(LightRanker):
+    """A light ranker whose model is a logistic regression; NaN enters as the mean."""
+
+
+def feature_matrix(candidates: Candidates[Any], inputs: tuple[Column[Any, Any], ...]) -> NDArray[np.float64]:
+    """``(n, f)`` the logarithm of one plus each column, none of which may be negative.
+
+    Counts and scores of sources span orders of magnitude; an active viewer must not push a linear model off the
+    range it was trained on.
+    """
+    matrix = np.empty((len(candidates), len(inputs)))
+    for index, key in enumerate(inputs):
+        matrix[:, index] = candidates[key]
+    return np.log1p(matrix, out=matrix)
 
 
 @attrs.frozen

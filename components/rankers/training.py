@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from components.models.light_trees import LightTrees
 from components.models.logistic import LogisticModel, LogisticRegression
-from components.rankers.logistic import feature_matrix
+from components.rankers.light import feature_matrix
 from mixer import Candidate, CandidatePredicate, Candidates, Column, RecommendationFlow, ResultsConfig, Target
 from mixer.candidate_predicates import KeepAll
 from mixer.side_effects import SideEffect

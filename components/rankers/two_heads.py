@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from components.models.logistic import LogisticModel
-from components.rankers.logistic import LogisticRanker, feature_matrix
+from components.rankers.light import LogisticRanker, feature_matrix
 from components.stores.types import Account, setting
 from mixer import Candidates, Ranker, note, tracing
 from mixer.params import Param

@@ -8,7 +8,7 @@ from pathlib import Path
 import components.hydrators.accounts
 import components.predicates.accounts
 import components.rankers.combined
-import components.rankers.logistic
+import components.rankers.light
 import components.rankers.sampling
 import components.rankers.training
 import components.sources.accounts
@@ -23,7 +23,7 @@ import products.follow_recs.sources
 import products.follow_recs.training
 from components.models.files import atomic_file
 from components.models.logistic import LogisticModel
-from components.rankers.logistic import LogisticRanker
+from components.rankers.light import LogisticRanker
 from components.rankers.trial import ProducerTrial
 from components.rankers.two_heads import TwoHeads
 from components.stores.types import Account
@@ -44,7 +44,7 @@ VERSION = (
     components.hydrators.accounts,
     components.predicates.accounts,
     components.rankers.combined,
-    components.rankers.logistic,
+    components.rankers.light,
     components.rankers.sampling,
     components.rankers.training,
     components.stores.requests,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.models.logistic import LogisticModel
-from components.rankers.logistic import feature_matrix
+from components.rankers.light import feature_matrix
 from components.rankers.training import Examples, UpToRanker, examples_of, fit
 from components.stores.graph import Graph
 from components.stores.stores import FOLLOW, INTEREST, Stores

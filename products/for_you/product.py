@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import attrs
 import numpy as np
 
 import components.hydrators.posts
-import components.rankers.logistic
+import components.rankers.light
 import components.rankers.training
 import components.sources.liked_by_followed
 import components.sources.nearest
@@ -22,8 +24,7 @@ from components.models import light_trees
 from components.models.light_trees import LightTrees
 from components.models.logistic import LogisticModel
 from components.rankers.heavy import UnderLoad
-from components.rankers.light import LightRanker, PreRank
-from components.rankers.logistic import LogisticRanker
+from components.rankers.light import LightRanker, LogisticRanker, PreRank
 from components.stores.from_dataset import stores_of
 from components.stores.types import Post, Viewer
 from mixer import Ranker, chain
@@ -41,7 +42,7 @@ VERSION = (
     components.sources.nearest,
     components.sources.trending,
     components.hydrators.posts,
-    components.rankers.logistic,
+    components.rankers.light,
     components.rankers.training,
     products.for_you.filters,
     products.for_you.flow,
@@ -59,7 +60,7 @@ async def flow(workshop: Workshop) -> ForYou:
     """The flow with everything that was chosen; parts are trained where they are missing."""
     embeddings = await learned(workshop) if workshop.choices.embeddings else NO_EMBEDDINGS
     choice = workshop.choices.ranker
-    light = await _trees(workshop) if choice == "trees" else await _logistic(workshop)
+    light = await _light(workshop, choice if choice in LIGHT else "logistic")
     ranker = await _heavy(workshop, light) if choice == "heavy" else light
     return ForYou(workshop.now.stores, ranker, embeddings=embeddings.over(workshop.now.stores))
 
@@ -73,40 +74,46 @@ async def _earlier(workshop: Workshop) -> Embeddings:
     return await learned(attrs.evolve(workshop, past=Loaded(data, stores_of(data))))
 
 
-async def _past(workshop: Workshop) -> tuple[Training, Embeddings]:
-    """What a light ranker learns from."""
+@attrs.frozen
+class Light:
+    """How a light ranker comes to be.
+
+    Args:
+        learn: from the flow's past.
+        load: what ``save`` of the model wrote.
+        ranker: of a model, its inputs and the score.
+        doing: what the progress bar says.
+        version: modules that the model depends on besides :data:`VERSION`.
+    """
+
+    learn: Callable[..., Awaitable[Any]]
+    load: Callable[[Path], Any]
+    ranker: type[LightRanker]
+    doing: str
+    version: tuple[object, ...] = ()
+
+
+LIGHT: Mapping[str, Light] = {
+    "logistic": Light(train, LogisticModel.load, LogisticRanker, "training the ranker"),
+    "trees": Light(train_trees, LightTrees.load, LightRanker, "training the trees", (light_trees,)),
+}
+
+
+async def _light(workshop: Workshop, kind: str) -> LightRanker:
+    light, past = LIGHT[kind], workshop.past.stores
     embeddings, training = await _earlier(workshop), Training(seed=workshop.choices.seed)
     if workshop.choices.embeddings:
         training = attrs.evolve(training, cut_off=LAST, since_ms=embeddings.until_ms)
-    return training, embeddings.over(workshop.past.stores)
 
-
-async def _logistic(workshop: Workshop) -> LogisticRanker:
-    training, embeddings = await _past(workshop)
-
-    async def make(path: Path) -> LogisticModel:
-        bar = workshop.bars.track("training the ranker")
-        model = await train(workshop.past.stores, workshop.params, training, bar, embeddings)
+    async def make(path: Path) -> Any:
+        bar = workshop.bars.track(light.doing)
+        model = await light.learn(past, workshop.params, training, bar, embeddings.over(past))
         model.save(path)
         return model
 
-    version = (*VERSION, *embeddings.names, training)
-    model = await workshop.part("for_you-logistic", version, LogisticModel.load, make)
-    return LogisticRanker(model, INPUTS, Post.score)
-
-
-async def _trees(workshop: Workshop) -> LightRanker:
-    training, embeddings = await _past(workshop)
-
-    async def make(path: Path) -> LightTrees:
-        bar = workshop.bars.track("training the trees")
-        model = await train_trees(workshop.past.stores, workshop.params, training, bar, embeddings)
-        model.save(path)
-        return model
-
-    version = (light_trees, *VERSION, *embeddings.names, training)
-    model = await workshop.part("for_you-trees", version, LightTrees.load, make)
-    return LightRanker(model, INPUTS, Post.score)
+    version = (*light.version, *VERSION, *embeddings.names, training)
+    model = await workshop.part(f"for_you-{kind}", version, light.load, make)
+    return light.ranker(model, INPUTS, Post.score)
 
 
 async def _heavy(workshop: Workshop, light: Ranker[Viewer, Post]) -> Ranker[Viewer, Post]:
@@ -143,7 +150,7 @@ FOR_YOU = Application(
     name="for_you",
     needs=("engagements",),
     settings=params,
-    rankers=("logistic", "trees", "heavy"),
+    rankers=(*LIGHT, "heavy"),
     flow=flow,
     page=Page(answer.rows, answer.table),
     offline=OFFLINE,

@@ -10,7 +10,7 @@ import attrs
 
 from components.datasets.load import load_world
 from components.evaluation import Report, plot_segments
-from components.rankers.logistic import LogisticRanker
+from components.rankers.light import LogisticRanker
 from components.simulation.compare import ab_test, interleave
 from components.simulation.simulation import Recommender, Simulation
 from components.sources.baselines import NewestPosts, RandomPosts

@@ -5,7 +5,7 @@ import attrs
 import pytest
 
 from components.datasets import generate
-from components.rankers.logistic import LogisticRanker
+from components.rankers.light import LogisticRanker
 from components.stores.from_dataset import stores_of
 from components.stores.types import Account, Post
 from mixer.params import Params

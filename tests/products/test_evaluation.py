@@ -12,7 +12,7 @@ import pytest
 from components.datasets import Truth, assert_no_leak
 from components.evaluation import auc
 from components.models.logistic import LogisticRegression
-from components.rankers.logistic import LogisticRanker, feature_matrix
+from components.rankers.light import LogisticRanker, feature_matrix
 from components.stores.from_dataset import stores_of
 from components.stores.types import Post
 from mixer.params import Params

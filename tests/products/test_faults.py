@@ -12,7 +12,7 @@ import pytest
 
 from components.hydrators.posts import Affinity, NetworkStatus, Popularity, PostTraits
 from components.predicates import timeline
-from components.rankers.logistic import LogisticRanker
+from components.rankers.light import LogisticRanker
 from components.sources.posts import CoEngagement, InNetwork, PopularPosts
 from components.stores.controls import ControlStore
 from components.stores.from_dataset import stores_of

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from components.models.real_graph.scores import RealGraphScores
-from components.rankers.logistic import LogisticRanker
+from components.rankers.light import LogisticRanker
 from components.rankers.two_heads import TwoHeads
 from components.stores.graph import Graph
 from components.stores.impressions import ImpressionStore

@@ -13,7 +13,7 @@ import pytest
 from components.hydrators.accounts import Connections, SharedInterests
 from components.predicates import accounts as predicates
 from components.rankers.fatigue import ImpressionFatigue
-from components.rankers.logistic import LogisticRanker
+from components.rankers.light import LogisticRanker
 from components.side_effects.impressions import RecordImpressions
 from components.sources.accounts import FriendsOfFriends, MutualInterest, PopularAccounts
 from components.sources.attention import Reciprocation, TrendingAccounts

@@ -13,7 +13,7 @@ import pytest
 
 from components.datasets import Action, Relation
 from components.predicates.accounts import LABELS
-from components.rankers.logistic import LogisticRanker
+from components.rankers.light import LogisticRanker
 from components.stores.requests import PeopleRequest
 from components.stores.types import Account
 from mixer import DebugOptions, Request

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from components.datasets import Action, Table
-from components.rankers.logistic import LogisticRanker, feature_matrix
+from components.rankers.light import LogisticRanker, feature_matrix
 from components.stores.from_dataset import stores_of
 from components.stores.stores import mask_of
 from components.stores.types import Post, Viewer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from components.rankers.logistic import LogisticRanker
+from components.rankers.light import LogisticRanker
 from components.stores.types import Account, Post, Viewer
 from mixer import CursorCodec, CursorError, DebugOptions, Outcome, Request
 from products.follow_recs.flow import FollowRecs

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import anyio
+import attrs
 import pytest
 
 from components.datasets import assert_no_leak
@@ -66,8 +67,9 @@ def test_embeddings_that_a_ranker_learns_with_know_nothing_of_its_requests(
         asked.append(training)
         return await train(past, settings, training, *rest)
 
-    train = for_you.train
-    monkeypatch.setattr(for_you, "train", watched)
+    logistic = for_you.LIGHT["logistic"]
+    train = logistic.learn
+    monkeypatch.setitem(for_you.LIGHT, "logistic", attrs.evolve(logistic, learn=watched))
     monkeypatch.setenv("MIXER_PARAM_FOR_YOU_RESULTS", "20")
     anyio.run(for_you.flow, workshop)
     served, earlier = pasts

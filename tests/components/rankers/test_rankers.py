@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from components.models.logistic import LogisticRegression
 from components.rankers.fatigue import ImpressionFatigue
-from components.rankers.logistic import LogisticRanker, feature_matrix
+from components.rankers.light import LogisticRanker, feature_matrix
 from components.rankers.training import Examples, fit
 from components.stores.requests import PeopleRequest
 from components.stores.types import Account

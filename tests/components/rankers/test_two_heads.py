@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.models.logistic import LogisticModel
-from components.rankers.logistic import LogisticRanker, feature_matrix
+from components.rankers.light import LogisticRanker, feature_matrix
 from components.rankers.two_heads import TwoHeads
 from components.stores.types import Account
 from mixer import Candidates, Target
