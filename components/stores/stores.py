@@ -180,6 +180,11 @@ class History:
         return mask_of(self.blocked_by, len(self.stores.users))
 
     @cached_property
+    def proof_mask(self) -> NDArray[np.bool_]:
+        """``(users,)`` who may be named behind a recommendation: followed, not avoided, and not blocking the viewer."""
+        return self.follow_mask & ~self.avoided_mask & ~self.blocked_by_mask
+
+    @cached_property
     def engaged_mask(self) -> NDArray[np.bool_]:
         """``(posts,)`` what the viewer has engaged with."""
         return mask_of(self.engaged, len(self.stores.posts))

@@ -31,6 +31,11 @@ class Post(Candidate):
     recent_engagements = column(np.float32, default=np.nan, doc="engagements in the window before now")
     followed_engagers = column(np.int32, default=0, doc="how many whom the viewer follows engaged with it")
     author_followers = column(np.float32, default=np.nan, doc="followers of the author")
+    mutual_follow = column(np.bool_, default=False, doc="viewer and author follow each other")
+    followed_by = column(np.int32, default=0, doc="how many whom the viewer follows follow the author")
+    tie_strength = column(
+        np.float32, default=0.0, doc="that the viewer interacts with the author (RealGraph)"
+    )
     views = column(np.int64, default=-1, doc="how often it was shown, to whomever; -1 if unknown")
     age_h = column(np.float32, default=np.nan, doc="hours since it was posted")
     same_language = column(np.float32, default=np.nan, doc="1 in a language the viewer engages with, else 0")
@@ -48,6 +53,9 @@ class Post(Candidate):
     score = column(np.float32, default=np.nan, doc="what the order is based on; NaN sorts last")
 
     social_proof = column(np.object_, default=None, doc="ids of up to a few engagers whom the viewer follows")
+    author_proof = column(
+        np.object_, default=None, doc="ids of up to a few followers of the author, likewise"
+    )
     text = column(str, default="", doc="only for rows that are shown")
     warning = column(str, default="", doc="the warning in front of it, if any; only for rows that are shown")
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class SocialProof(Transform[Viewer, Any]):
-    """Writes up to ``count`` ids of followed users behind each candidate, latest first.
+    """Writes up to ``count`` ids of followed users behind each candidate, latest first; nobody who is avoided.
 
     Args:
         stores: where users are.
@@ -27,7 +27,7 @@ class SocialProof(Transform[Viewer, Any]):
         proof: the column to write.
         count: how many.
 
-    Source: FRS social proof: 3 ids.
+    Source: FRS social proof: 3 ids; valid social context of 2023: followed, neither blocked nor muted.
     """
 
     stores: Stores = attrs.field(repr=False)
@@ -36,11 +36,15 @@ class SocialProof(Transform[Viewer, Any]):
     proof: Column[Any, Any]
     count: int = 3
 
+    @property
+    def name(self) -> str:
+        return self.proof.name
+
     def transform(self, viewer: Viewer, candidates: Candidates[Any]) -> Candidates[Any]:
         history = viewer.history
         at, candidate = self.behind.expand(candidates[self.row], before_ms=history.now_ms)
         people = self.behind.ends[at]
-        followed = history.follow_mask[people]
+        followed = history.proof_mask[people]
         groups = _groups(people[followed], candidate[followed], len(candidates))
         proofs = np.empty(len(candidates), dtype=object)
         for index, group in enumerate(groups):  # the shown page only
@@ -66,6 +70,11 @@ def account_proof(stores: Stores) -> SocialProof:
 def post_proof(stores: Stores) -> SocialProof:
     """Followed users who engaged with a post."""
     return SocialProof(stores, stores.engagements.reverse, Post.row, Post.social_proof)
+
+
+def author_proof(stores: Stores) -> SocialProof:
+    """Followed users who follow the author of a post."""
+    return SocialProof(stores, stores.follows.reverse, Post.author_row, Post.author_proof)
 
 
 def _groups(values: NDArray[Any], group: NDArray[np.int64], count: int) -> list[NDArray[Any]]:

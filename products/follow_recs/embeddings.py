@@ -9,12 +9,11 @@ import attrs
 import numpy as np
 
 from components.stores.stores import Stores
+from products._ties import learned_ties
 
 if TYPE_CHECKING:
     from components.embeddings.simclusters.model import SimClusters
     from components.embeddings.twhin.embeddings import TwhinEmbeddings
-    from components.models.real_graph.log import InteractionLog
-    from components.models.real_graph.model import RealGraph
     from components.models.real_graph.scores import RealGraphScores
     from components.sources.people.nearest import AccountSpace
     from products._cli.application import Workshop
@@ -50,7 +49,8 @@ async def learned(workshop: Workshop, past: Past, now: Stores) -> Learned:
     translated = TwhinAccounts.of(now, await _twhin(workshop, past))
     spaces = [] if translated is None else [translated]
     known = SimClustersAccounts.of(now, await _simclusters(workshop, past))
-    return Learned((*spaces, known), await _ties(workshop, past, now))
+    ties = await learned_ties(workshop, past.stores, past.now_ms, now)
+    return Learned((*spaces, known), ties)
 
 
 async def _twhin(workshop: Workshop, past: Past) -> TwhinEmbeddings:
@@ -106,31 +106,6 @@ async def _simclusters(workshop: Workshop, past: Past) -> SimClusters:
     return await workshop.part(
         "follow_recs-simclusters", (simclusters, config, *_identity(past)), SimClusters.load, make
     )
-
-
-async def _ties(workshop: Workshop, past: Past, now: Stores) -> RealGraphScores | None:
-    """None where follows have no dates, so that what is hidden from the past would be known to the log."""
-    from components.models import real_graph
-    from components.models.real_graph.log import InteractionLog
-    from components.models.real_graph.model import RealGraph, train_real_graph
-
-    if (past.stores.follows.time_ms == 0).any():
-        return None
-    log: InteractionLog = InteractionLog.of_dataset(workshop.past.data.as_of(past.now_ms))
-
-    async def make(path: Path) -> RealGraph:
-        with workshop.bars.step("learning who will interact with whom"):
-            model = train_real_graph(log, past.now_ms)
-        model.save(path)
-        return model
-
-    try:
-        model = await workshop.part(
-            "follow_recs-real-graph", (real_graph, *_identity(past)), RealGraph.load, make
-        )
-    except ValueError:
-        return None  # too little happened within the horizon to learn from
-    return model.scores(log, past.now_ms, now.users)
 
 
 def _identity(past: Past) -> tuple[object, ...]:

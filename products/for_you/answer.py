@@ -34,16 +34,23 @@ def _row(stores: Stores, post: Post, origin: Row) -> Row:
         "age_h": round(post.age_h, 3),
         "text": post.text,
         "social_proof": list(post.social_proof or ()),
+        "author_proof": list(post.author_proof or ()),
     }
 
 
 def reason(stores: Stores, post: Post, source: str) -> str:
-    """Why a post is shown, in words; the closest connection wins."""
+    """Why a post is shown, in words; the closest connection wins.
+
+    Source: social context of 2023: liked by the followed before followed by them.
+    """
     engaged = people(stores, post.social_proof, post.followed_engagers)
+    follow = people(stores, post.author_proof, post.followed_by)
     if post.in_network:
         return f"you follow {stores.called(post.author_row)}"
     if engaged:
         return f"{engaged} you follow engaged with it"
+    if follow:
+        return f"followed by {follow} you follow"
     if source == "co_engagement":
         return "engaged people who engage with what you do"
     return f"popular: {post.recent_engagements:.0f} recent engagements"

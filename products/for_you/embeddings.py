@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from components.hydrators.relationship import TieStrength
 from components.sources.nearest import Encoder, NearestPosts, SimClustersPosts
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer
-from mixer import CandidateSource
+from mixer import CandidateSource, Hydrator
 from mixer.params import Params
+from products._ties import learned_ties
 from products.for_you import params
 
 if TYPE_CHECKING:
     from components.embeddings.simclusters.model import SimClusters
     from components.embeddings.twhin.embeddings import TwhinEmbeddings
     from components.embeddings.two_tower.model import TwoTowerModel
+    from components.models.real_graph.scores import RealGraphScores
     from products._cli.application import Workshop
 
 
@@ -33,6 +36,7 @@ class Embeddings:
         two_tower: users by history, posts by content.
         half_life_h: after which an engagement counts half for where a new post is.
         until_ms: the moment up to which they learned; they know the future of requests before it.
+        ties: who will probably interact with whom.
         stores: where posts and engagements are looked up; none, and there is nothing to search.
     """
 
@@ -41,6 +45,7 @@ class Embeddings:
     two_tower: TwoTowerModel | None = None
     half_life_h: float = 8.0
     until_ms: int = 0
+    ties: RealGraphScores | None = None
     stores: Stores | None = None
 
     @property
@@ -52,6 +57,12 @@ class Embeddings:
     def over(self, stores: Stores) -> Embeddings:
         """The same, looked up in other stores."""
         return self if self.stores is stores else attrs.evolve(self, stores=stores)
+
+    def hydrators(self) -> list[Hydrator[Viewer, Post]]:
+        """What they say about a viewer and a post."""
+        if self.stores is None or self.ties is None:
+            return []
+        return [TieStrength(self.ties.among(self.stores.users))]
 
     @cached_property
     def encoders(self) -> tuple[Encoder, ...]:
@@ -89,12 +100,14 @@ NO_EMBEDDINGS = Embeddings()
 
 async def learned(workshop: Workshop) -> Embeddings:
     """Everything that can be learned from the past of a workshop, read from the cache or trained."""
+    past, now_ms = workshop.past.stores, workshop.past.data.now_ms
     return Embeddings(
         await _simclusters(workshop),
         await _twhin(workshop),
         await _two_tower(workshop),
         half_life_h(workshop.params),
-        workshop.past.data.now_ms,
+        now_ms,
+        await learned_ties(workshop, past, now_ms, workshop.now.stores),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.hydrators.posts import Affinity, NetworkStatus, Popularity, PostTraits, Views
+from components.hydrators.relationship import FollowedBy, MutualFollow
 from components.predicates.switched import Switched
 from components.predicates.viewer import known_user
 from components.side_effects.impressions import RecordImpressions
@@ -23,7 +24,7 @@ from components.stores.impressions import ImpressionStore
 from components.stores.stores import History, Stores
 from components.stores.types import Controls, Post, Viewer
 from components.stores.views import ViewCounts
-from components.transforms.showing import PostText, post_proof
+from components.transforms.showing import PostText, author_proof, post_proof
 from components.visibility.engine import Visibility, Visible, Warn
 from mixer import (
     CandidatePredicate,
@@ -42,6 +43,7 @@ from mixer import (
     predicate,
 )
 from mixer.concurrency import Failure, attempt
+from mixer.predicates import ParamIsOn
 from mixer.quality_factor import LinearLatencyQualityFactor, QualityFactor, QualityFactorBounds
 from products.for_you import params
 from products.for_you.embeddings import NO_EMBEDDINGS, Embeddings
@@ -154,7 +156,9 @@ class ForYou(RecommendationFlow[Viewer, Post]):
             PostTraits(stores),
             Views(self.views),
         )
-        return tuple(one.fail_open() for one in hydrators)
+        relations = (MutualFollow(stores), FollowedBy(stores), *self.embeddings.hydrators())
+        gated = (one.gate(ParamIsOn(params.HYDRATORS[one.name])) for one in relations)
+        return tuple(one.fail_open() for one in (*hydrators, *gated))
 
     def pre_ranker_filter(self) -> CandidatePredicate[Viewer, Post]:
         return before_ranking(self.stores, self._seen, self._served)
@@ -182,7 +186,9 @@ class ForYou(RecommendationFlow[Viewer, Post]):
         return ResultsConfig(wanted, settings[params.BATCH], overfetch=True)
 
     def transform_results(self) -> Transform[Viewer, Post]:
-        return post_proof(self.stores).then(PostText(self.stores)).then(Warn(self.visibility))
+        followers = author_proof(self.stores).gated(ParamIsOn(params.AUTHOR_PROOF))
+        proofs = post_proof(self.stores).then(followers)
+        return proofs.then(PostText(self.stores)).then(Warn(self.visibility))
 
     def side_effects(self) -> Sequence[SideEffect[Viewer, Post]]:
         return (RecordImpressions(self.impressions, self.served, self.views),)

@@ -108,6 +108,16 @@ FILTERS: Mapping[str, Param[bool]] = {
     )
 }
 """Switches of the filters that can be turned off."""
+HYDRATORS: Mapping[str, Param[bool]] = {
+    name: param(f"for_you.hydration.{name}", True, doc=f"Look up {what}.")
+    for name, what in (
+        ("mutual_follow", "whether viewer and author follow each other"),
+        ("followed_by", "how many whom the viewer follows follow the author"),
+        ("tie_strength", "how likely the viewer is to interact with the author"),
+    )
+}
+"""Switches of what is looked up to be shown and explained alone."""
+AUTHOR_PROOF = param("for_you.author_proof", True, doc="Say who of the followed follows the author.")
 CONVERSATIONS = param("for_you.conversations.one", True, doc="One post a conversation.")
 STORIES = param("for_you.stories.one", True, doc="One of several posts that say almost the same.")
 VISIBILITY = param("for_you.visibility", True, doc="Judge by the visibility rules what may be shown.")

@@ -38,7 +38,8 @@ def test_embeddings_are_trained_once_and_found_again(capsys):
     )
     assert first[0] == again[0] == 0, first[2]
     parts, kept = (json.loads(out)["parts"] for _, out, _ in (first, again))
-    assert {part["name"] for part in parts} == {"simclusters", "twhin", "two_tower", "for_you-logistic"}
+    learned = {"simclusters", "twhin", "two_tower", "real-graph"}
+    assert {part["name"] for part in parts} == {*learned, "for_you-logistic"}
     assert [part["path"] for part in parts] == [part["path"] for part in kept]
     assert all(part["was_kept"] for part in kept)
     code, out, err = called(capsys, for_you_app, "--embeddings", "--world", "tiny", "--json", "--limit", "50")

@@ -99,6 +99,13 @@ class RealGraphScores:
         found = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
         return np.where(keys[found] == wanted, self.weights[order[found]], np.float32(0.0))
 
+    def among(self, users: IdIndex) -> Self:
+        """The same, for the rows of other stores; users who are not there are left out."""
+        if np.array_equal(users.ids, self.users.ids):
+            return self
+        ids = self.users.ids
+        return self.build(users, ids[self.graph.sources], ids[self.graph.ends], self.weights, self.at_ms)
+
     def in_network(self, follows: Graph, most: int = IN_NETWORK) -> Self:
         """The strongest of those whom each user follows; 0 for whom no score is known."""
         visible = follows.time_ms < self.at_ms

@@ -1,0 +1,89 @@
+"""How a viewer and an author stand to each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import attrs
+import numpy as np
+
+from components.models.real_graph.scores import RealGraphScores
+from components.stores.stores import Stores
+from components.stores.types import Post, Viewer
+from mixer import Candidates, Column, Hydrator
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Columns = dict[Column[Any, Any], Any]
+
+
+@attrs.frozen
+class MutualFollow(Hydrator[Viewer, Post]):
+    """Do viewer and author follow each other?
+
+    Source: the bidirectional follow of 2026, which covers every author, out of network too.
+    """
+
+    stores: Stores = attrs.field(repr=False)
+    reads: ClassVar[Any] = (Post.author_row,)
+    writes: ClassVar[Any] = (Post.mutual_follow,)
+
+    def hydrate(self, viewer: Viewer, posts: Candidates[Post]) -> Columns:
+        history = viewer.history
+        followers = self.stores.follows.reverse.of(history.row, history.now_ms)
+        mutual = np.zeros(len(self.stores.users), dtype=np.bool_)
+        mutual[followers] = history.follow_mask[followers]
+        return {Post.mutual_follow: mutual[posts[Post.author_row]]}
+
+
+@attrs.frozen
+class FollowedBy(Hydrator[Viewer, Post]):
+    """How many of those whom the viewer follows follow the author; who is avoided, or blocks the viewer, is no proof.
+
+    Counted from whichever end has fewer edges, so that neither a viewer who follows thousands nor an author whom
+    millions follow makes it slow.
+
+    Source: followed-by proof of the graph feature service: those followed, intersected with who follows the author;
+    valid social context of 2023: neither blocked nor muted.
+    """
+
+    stores: Stores = attrs.field(repr=False)
+    reads: ClassVar[Any] = (Post.author_row,)
+    writes: ClassVar[Any] = (Post.followed_by,)
+
+    def hydrate(self, viewer: Viewer, posts: Candidates[Post]) -> Columns:
+        authors, author = np.unique(posts[Post.author_row], return_inverse=True)
+        return {Post.followed_by: self._counts(viewer, authors).astype(np.int32)[author]}
+
+    def _counts(self, viewer: Viewer, authors: NDArray[np.int64]) -> NDArray[np.int64]:
+        history, follows = viewer.history, self.stores.follows
+        now_ms, proves = history.now_ms, history.proof_mask
+        friends = history.follows[proves[history.follows]]
+        if follows.degrees(friends, now_ms).sum() <= follows.reverse.degrees(authors, now_ms).sum():
+            at, _ = follows.expand(friends, before_ms=now_ms)
+            return np.bincount(follows.ends[at], minlength=len(self.stores.users))[authors]
+        at, author = follows.reverse.expand(authors, before_ms=now_ms)
+        return np.bincount(author[proves[follows.reverse.ends[at]]], minlength=len(authors))
+
+
+@attrs.frozen
+class TieStrength(Hydrator[Viewer, Post]):
+    """How likely the viewer is to interact with the author, as RealGraph learned; 0 where it says nothing.
+
+    Args:
+        ties: probabilities, for the users of the stores that are served; requests before their moment know none.
+
+    Source: For You's feature "RealGraph viewer-author".
+    """
+
+    ties: RealGraphScores = attrs.field(repr=False)
+    reads: ClassVar[Any] = (Post.author_row,)
+    writes: ClassVar[Any] = (Post.tie_strength,)
+
+    def hydrate(self, viewer: Viewer, posts: Candidates[Post]) -> Columns:
+        history, known = viewer.history, np.zeros(len(self.ties.users), dtype=np.float32)
+        if viewer.controls.personalised:
+            span = self.ties.graph.span_of(history.row, history.now_ms)
+            known[self.ties.graph.ends[span]] = self.ties.weights[span]
+        return {Post.tie_strength: known[posts[Post.author_row]]}
