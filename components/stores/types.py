@@ -36,6 +36,15 @@ class Post(Candidate):
     tie_strength = column(
         np.float32, default=0.0, doc="that the viewer interacts with the author (RealGraph)"
     )
+    simclusters_similarity = column(
+        np.float32, default=np.nan, doc="cosine with the viewer's interests (SimClusters)"
+    )
+    twhin_similarity = column(
+        np.float32, default=np.nan, doc="inner product with what the viewer is expected to like (TwHIN)"
+    )
+    two_tower_similarity = column(
+        np.float32, default=np.nan, doc="inner product with the viewer (two towers)"
+    )
     views = column(np.int64, default=-1, doc="how often it was shown, to whomever; -1 if unknown")
     age_h = column(np.float32, default=np.nan, doc="hours since it was posted")
     same_language = column(np.float32, default=np.nan, doc="1 in a language the viewer engages with, else 0")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
 
 from components.hydrators.relationship import TieStrength
-from components.sources.nearest import Encoder, NearestPosts, SimClustersPosts
+from components.hydrators.similarity import SimClustersSimilarity, Similarity
+from components.sources.nearest import NearestPosts, SimClustersPosts
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer
+from components.stores.vectors import Encoder, RecentVectors
 from mixer import CandidateSource, Hydrator
 from mixer.params import Params
 from products._ties import learned_ties
@@ -20,6 +23,7 @@ from products.for_you import params
 
 if TYPE_CHECKING:
     from components.embeddings.simclusters.model import SimClusters
+    from components.embeddings.simclusters.search import SimClustersSearch
     from components.embeddings.twhin.embeddings import TwhinEmbeddings
     from components.embeddings.two_tower.model import TwoTowerModel
     from components.models.real_graph.scores import RealGraphScores
@@ -58,41 +62,49 @@ class Embeddings:
         """The same, looked up in other stores."""
         return self if self.stores is stores else attrs.evolve(self, stores=stores)
 
-    def hydrators(self) -> list[Hydrator[Viewer, Post]]:
-        """What they say about a viewer and a post."""
-        if self.stores is None or self.ties is None:
-            return []
-        return [TieStrength(self.ties.among(self.stores.users))]
-
     @cached_property
-    def encoders(self) -> tuple[Encoder, ...]:
-        """Vectors of users and posts."""
+    def vectors(self) -> Mapping[str, RecentVectors]:
+        """Of users and posts, by the name of the space; sources and hydrators share them."""
         from components.embeddings.twhin.encoder import TwhinEncoder
         from components.embeddings.two_tower.encoder import TwoTowerEncoder
 
-        made: list[Any] = []
-        if self.stores is not None and self.twhin is not None:
+        made: list[Encoder] = []
+        if self.stores is None:
+            return {}
+        if self.twhin is not None:
             made.append(TwhinEncoder.of(self.stores, self.twhin, half_life_h=self.half_life_h))
-        if self.stores is not None and self.two_tower is not None:
+        if self.two_tower is not None:
             made.append(TwoTowerEncoder.of(self.stores, self.two_tower))
-        return tuple(made)
+        return {encoder.name: RecentVectors(self.stores, encoder, params.MAX_AGE_H) for encoder in made}
+
+    @cached_property
+    def communities(self) -> SimClustersSearch | None:
+        """Interests of users, and posts by community."""
+        if self.stores is None or self.simclusters is None:
+            return None
+        from components.embeddings.simclusters.search import SimClustersSearch
+
+        return SimClustersSearch(self.simclusters, self.stores, max_age_ms=None)
 
     def sources(self) -> list[CandidateSource[Viewer, Post]]:
-        """A source for each."""
+        """A source for each space."""
         found: list[CandidateSource[Viewer, Post]] = []
-        if self.stores is None:
-            return found
-        if self.simclusters is not None:
-            from components.embeddings.simclusters.search import SimClustersSearch
-
-            search = SimClustersSearch(self.simclusters, self.stores, max_age_ms=None)
-            found.append(SimClustersPosts(self.stores, search, params.SIMCLUSTERS_CAP, params.MAX_AGE_H))
+        if self.stores is not None and self.communities is not None:
+            found.append(
+                SimClustersPosts(self.stores, self.communities, params.SIMCLUSTERS_CAP, params.MAX_AGE_H)
+            )
         caps = {"twhin": params.TWHIN_CAP, "two_tower": params.TWO_TOWER_CAP}
-        found += [
-            NearestPosts(self.stores, encoder, caps[encoder.name], params.MAX_AGE_H)
-            for encoder in self.encoders
-        ]
-        return found
+        return found + [NearestPosts(vectors, caps[name]) for name, vectors in self.vectors.items()]
+
+    def hydrators(self) -> list[Hydrator[Viewer, Post]]:
+        """What they say about a viewer and a post."""
+        found: list[Hydrator[Viewer, Post]] = []
+        if self.stores is not None and self.ties is not None:
+            found.append(TieStrength(self.ties.among(self.stores.users)))
+        if self.communities is not None:
+            found.append(SimClustersSimilarity(self.communities))
+        columns = {"twhin": Post.twhin_similarity, "two_tower": Post.two_tower_similarity}
+        return found + [Similarity(vectors, columns[name]) for name, vectors in self.vectors.items()]
 
 
 NO_EMBEDDINGS = Embeddings()

@@ -114,6 +114,9 @@ HYDRATORS: Mapping[str, Param[bool]] = {
         ("mutual_follow", "whether viewer and author follow each other"),
         ("followed_by", "how many whom the viewer follows follow the author"),
         ("tie_strength", "how likely the viewer is to interact with the author"),
+        ("simclusters_similarity", "how near the viewer's communities are to those of a post"),
+        ("twhin_similarity", "how near a post is to the viewer among translations"),
+        ("two_tower_similarity", "how near a post is to the viewer between the two towers"),
     )
 }
 """Switches of what is looked up to be shown and explained alone."""

@@ -17,6 +17,7 @@ from mixer.params import Params
 from mixer.rankers import KeepOrder
 from mixer.replay import Capture, verify
 from products.for_you import params
+from products.for_you.answer import reason
 from products.for_you.flow import ForYou
 from products.for_you.training import INPUTS, Collector, Training, moments_of, train
 
@@ -252,3 +253,36 @@ async def test_a_small_author_is_lifted_where_large_ones_lead(stores, for_you):
 
     assert best_place(lifted) <= best_place(plain)
     assert best_place(lifted) <= 16
+
+
+async def test_relations_of_viewer_and_author_are_there_unless_switched_off(stores, for_you):
+    columns = (Post.mutual_follow, Post.followed_by)
+    for columns_on in (True, False):
+        switches = dict.fromkeys(params.HYDRATORS.values(), columns_on)
+        settings = {**switches, params.AUTHOR_PROOF: columns_on}
+        posts = (await for_you.process(unseen(stores, USERS[0], settings))).candidates
+        assert [posts.has(key) for key in (*columns, Post.author_proof)] == [columns_on] * 3
+        follows, me = stores.follows, stores.users.row_of(USERS[0])
+        mutual = [me in follows.of(author) and author in follows.of(me) for author in posts[Post.author_row]]
+        assert posts[Post.mutual_follow].tolist() == [columns_on and one for one in mutual]
+
+
+async def test_the_closest_connection_is_the_reason(stores, for_you):
+    told = {"in_network": 0, "engaged": 0, "followed": 0, "none": 0}
+    for user in USERS:
+        for post in (await for_you.process(unseen(stores, user, {}))).candidates:
+            why = reason(stores, post, "popular")
+            assert len(post.author_proof) == min(post.followed_by, 3)
+            if post.in_network:
+                case, start = "in_network", f"you follow {stores.called(post.author_row)}"
+            elif post.social_proof:
+                case, start = "engaged", stores.called(stores.users.row_of(post.social_proof[0]))
+            elif post.author_proof:
+                first = stores.called(stores.users.row_of(post.author_proof[0]))
+                case, start = "followed", f"followed by {first}"
+            else:
+                case, start = "none", "popular: "
+            assert why.startswith(start)
+            assert (f" {post.followed_by - 1} other" in why) == (case == "followed" and post.followed_by > 1)
+            told[case] += 1
+    assert min(told.values()) > 0

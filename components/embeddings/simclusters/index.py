@@ -111,8 +111,13 @@ class PostClusters:
         )
 
     @cached_property
+    def lengths(self) -> NDArray[np.float64]:
+        """``(posts,)`` Euclidean length of each post's vector."""
+        return row_norms(self.vectors)
+
+    @cached_property
     def _squares(self) -> NDArray[np.float64]:
-        return row_norms(self.vectors) ** 2
+        return self.lengths**2
 
     def top_posts(self, cluster: int, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Rows of the up to ``k`` best posts of a cluster, best first, and their values."""

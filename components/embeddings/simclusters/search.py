@@ -96,6 +96,14 @@ class SimClustersSearch:
         chosen = options or SearchOptions(max_age_ms=self._max_age_ms)
         return index.search(source, k, chosen, at_ms=at_ms, exclude=np.array([post_row]))
 
+    def cosines(self, user_id: int, post_rows: NDArray[np.int64], at_ms: int) -> NDArray[np.float32]:
+        """``(n,)`` of a user's interests and of posts; NaN where one has no vector."""
+        index, wanted = self.index(at_ms), self.model.consumers([user_id])
+        products = index.vectors[post_rows] @ wanted.toarray()[0]
+        lengths = index.lengths[post_rows] * np.linalg.norm(wanted.data)
+        cosines = np.full(len(lengths), np.nan, dtype=np.float32)
+        return np.divide(products, lengths, out=cosines, where=lengths > 0, casting="same_kind")
+
     def post_similarity(self, first: ArrayLike, second: ArrayLike, at_ms: int) -> NDArray[np.float64]:
         """``(n,)`` cosine of pairs of post rows; 0 where one has no vector."""
         vectors = self.index(at_ms).vectors

@@ -12,6 +12,7 @@ from components.embeddings.simclusters.train import train
 from components.sources.nearest import NearestPosts, SimClustersPosts
 from components.stores.from_dataset import stores_of
 from components.stores.types import Controls, Post, Viewer
+from components.stores.vectors import RecentVectors
 from mixer import Request
 
 HOUR_MS = 3_600_000
@@ -53,7 +54,7 @@ def viewer_of(stores, user=8, hours_ago=30.3, **fields):
 @pytest.mark.parametrize("max_age_h", [0.4, 6.0, 48.0])
 def test_the_answer_equals_a_look_at_every_young_post(stores, max_age_h):
     encoder = Hashed(stores)
-    source = NearestPosts(stores, encoder, 25, max_age_h)
+    source = NearestPosts(RecentVectors(stores, encoder, max_age_h), 25)
     viewer = viewer_of(stores)
     now_ms, wanted = viewer.request.now_ms, encoder._of(8)
     scored = [
@@ -73,7 +74,7 @@ def test_the_answer_equals_a_look_at_every_young_post(stores, max_age_h):
 def test_nothing_from_the_future_of_the_request_is_looked_at(stores):
     encoder = Hashed(stores)
     viewer = viewer_of(stores)
-    NearestPosts(stores, encoder).fetch(viewer)
+    NearestPosts(RecentVectors(stores, encoder)).fetch(viewer)
     for rows, at_ms in encoder.asked:
         assert at_ms <= viewer.request.now_ms
         assert (stores.posts.created_ms[rows] < at_ms).all()
@@ -81,17 +82,18 @@ def test_nothing_from_the_future_of_the_request_is_looked_at(stores):
 
 def test_posts_are_found_from_the_moment_they_exist_and_hours_are_forgotten(stores):
     encoder = Hashed(stores)
-    source = NearestPosts(stores, encoder, 10_000, 1.0, kept=2)
+    vectors = RecentVectors(stores, encoder, 1.0, kept=2)
+    source = NearestPosts(vectors, 10_000)
     ages = [
         (viewer.request.now_ms - source.fetch(viewer)[Post.created_ms].max()) / HOUR_MS
         for viewer in (viewer_of(stores, hours_ago=hours) for hours in (10.9, 8.1, 6.5, 4.2))
     ]
     assert max(ages) < 0.5
-    assert len(source._shelves) == 2
+    assert vectors._hour.cache_info().currsize == 2
 
 
 def test_strangers_to_the_model_and_whoever_wants_no_profile_get_nothing(stores):
-    source = NearestPosts(stores, Hashed(stores))
+    source = NearestPosts(RecentVectors(stores, Hashed(stores)))
     assert len(source.fetch(viewer_of(stores, user=10))) == 0  # no vector
     assert len(source.fetch(viewer_of(stores, controls=Controls(personalised=False)))) == 0
     assert source.name == "hashed"
