@@ -17,18 +17,30 @@ from mixer.params import Param
 class FriendsOfFriends(CandidateSource[Viewer, Account]):
     """Whom those follow whom the viewer follows: each connector of ``d`` followings adds ``1 / ln(2 + d)``.
 
+    Args:
+        stores: where users are.
+        cap: how many accounts to answer with.
+        latest: how many followings of each connector are looked at.
+        connectors: how many of those whom the viewer follows are looked at, the latest.
+        strangers: leave out whom the viewer follows.
+
     Source: FRS follows of recent follows, ranked by connectors; damped as in Adamic and Adar (2003).
     """
 
     stores: Stores = attrs.field(repr=False)
     cap: int | Param[int] = 300
     latest: int = 500
+    connectors: int | None = None
+    strangers: bool = False
 
     def fetch(self, viewer: Viewer) -> Candidates[Account]:
         history, follows = viewer.history, self.stores.follows
-        at, connector = follows.expand(history.follows, before_ms=history.now_ms, latest=self.latest)
-        damping = 1.0 / np.log(2.0 + follows.degrees(history.follows, history.now_ms))
+        known = history.follows[-(self.connectors or len(history.follows)) :]
+        at, connector = follows.expand(known, before_ms=history.now_ms, latest=self.latest)
+        damping = 1.0 / np.log(2.0 + follows.degrees(known, history.now_ms))
         scores = np.bincount(follows.ends[at], weights=damping[connector], minlength=len(self.stores.users))
+        if self.strangers:
+            scores[history.follows] = 0.0
         return _others(self.stores, viewer, scores, viewer.request.scaled(setting(viewer, self.cap)))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import attrs
 import numpy as np
 
+from components.sources.accounts import FriendsOfFriends
 from components.sources.answers import posts_at
 from components.sources.posts import HOUR_MS
 from components.stores.stores import Stores
@@ -15,8 +16,8 @@ from mixer import Candidates, CandidateSource
 from mixer.component import MaybeAwaitable, resolved
 from mixer.params import Param
 
-AUTHORS = 100
-"""Recommended accounts whose posts are looked at."""
+AUTHORS, CONNECTORS = 100, 1_000
+"""Recommended accounts whose posts are looked at; followings that recommend them, as many as For You weighs."""
 
 
 @attrs.frozen
@@ -56,3 +57,8 @@ class RecommendedAuthors(CandidateSource[Viewer, Post]):
         nth = np.arange(len(place)) - np.searchsorted(place, place)
         few = np.flatnonzero(nth < self.per_author)[: viewer.request.scaled(setting(viewer, self.cap))]
         return posts_at(self.stores, rows[few], 1.0 / (1.0 + place[few]))
+
+
+def followed_by_followed(stores: Stores) -> FriendsOfFriends:
+    """Accounts for :class:`RecommendedAuthors` to look at, without a ranking: strangers whom the followed follow."""
+    return FriendsOfFriends(stores, AUTHORS, connectors=CONNECTORS, strangers=True)

@@ -55,6 +55,7 @@ class Post(Candidate):
     co_engagement_score = column(np.float32, default=np.nan, doc="score of the source co_engagement")
     popular_score = column(np.float32, default=np.nan, doc="score of the source popular")
     liked_by_followed_score = column(np.float32, default=np.nan, doc="score of the source liked_by_followed")
+    recommended_score = column(np.float32, default=np.nan, doc="score of the source recommended_authors")
     trending_score = column(np.float32, default=np.nan, doc="score of the source trending_by_topic")
     simclusters_score = column(np.float32, default=np.nan, doc="score of the source simclusters")
     twhin_score = column(np.float32, default=np.nan, doc="score of the source twhin")

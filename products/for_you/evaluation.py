@@ -164,6 +164,7 @@ CAPS = {
     "in_network": params.IN_NETWORK_CAP,
     "co_engagement": params.CO_ENGAGEMENT_CAP,
     "liked_by_followed": params.LIKED_CAP,
+    "recommended_authors": params.AUTHORS_CAP,
     "trending_topic": params.TRENDING_CAP,
     "popular": params.POPULAR_CAP,
     "new_authors": params.EXPLORE_SLATE,

@@ -14,6 +14,7 @@ from components.hydrators.relationship import FollowedBy, MutualFollow
 from components.predicates.switched import Switched
 from components.predicates.viewer import known_user
 from components.side_effects.impressions import RecordImpressions
+from components.sources.authors import RecommendedAuthors, followed_by_followed
 from components.sources.backfill import Backfill
 from components.sources.exploration import NewAuthors
 from components.sources.liked_by_followed import LikedByFollowed
@@ -53,6 +54,8 @@ from products.for_you.ranking import adjusted, ranked
 
 SERVED_FOR_S, SERVED_AT_MOST = 600.0, 100
 """Source: home-mixer's served history: ten minutes, 100 ids."""
+AUTHOR_POSTS = 3
+"""Posts of a recommended author, so that the first few do not fill what all may give."""
 LOOK_UP_S = 0.05
 """What looking up a viewer may take."""
 
@@ -99,6 +102,13 @@ class ForYou(RecommendationFlow[Viewer, Post]):
                 InNetwork(stores, params.IN_NETWORK_CAP, params.MAX_AGE_H).fail_open(),
                 CoEngagement(stores, params.CO_ENGAGEMENT_CAP, params.MAX_AGE_H).fail_open(),
                 LikedByFollowed(stores, None, params.LIKED_CAP, params.MAX_AGE_H).fail_open(),
+                RecommendedAuthors(
+                    stores,
+                    followed_by_followed(stores).fetch,
+                    params.AUTHORS_CAP,
+                    params.MAX_AGE_H,
+                    AUTHOR_POSTS,
+                ).fail_open(),
                 TrendingPosts(stores, "topic", params.TRENDING_CAP, params.MAX_AGE_H).fail_open(),
                 PopularPosts(stores, params.POPULAR_CAP, params.MAX_AGE_H, params.WINDOW_H).fail_open(),
                 NewAuthors(stores, slate=params.EXPLORE_SLATE, max_age_h=params.MAX_AGE_H).fail_open(),

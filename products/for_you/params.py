@@ -27,6 +27,9 @@ LIKED_CAP = param(
 TRENDING_CAP = param(
     "for_you.trending.cap", 100, minimum=0, maximum=5_000, doc="Posts that trend in their topic."
 )
+AUTHORS_CAP = param(
+    "for_you.recommended_authors.cap", 100, minimum=0, maximum=5_000, doc="Posts by whom the followed follow."
+)
 EXPLORE_SLATE = param(
     "for_you.exploration.slate", 600, minimum=0, maximum=5_000, doc="Posts of which a twentieth explores."
 )

@@ -21,6 +21,7 @@ SOURCE_SCORES = {
     "co_engagement": Post.co_engagement_score,
     "popular": Post.popular_score,
     "liked_by_followed": Post.liked_by_followed_score,
+    "recommended_authors": Post.recommended_score,
     "trending_topic": Post.trending_score,
     "simclusters": Post.simclusters_score,
     "twhin": Post.twhin_score,

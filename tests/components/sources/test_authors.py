@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+import math
+
 import anyio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.sources import authors
-from components.sources.accounts import PopularAccounts
-from components.sources.authors import RecommendedAuthors
-from components.stores.types import Account
+from components.sources.accounts import FriendsOfFriends, PopularAccounts
+from components.sources.authors import RecommendedAuthors, followed_by_followed
+from components.stores.types import Account, Post
 from mixer import Candidates
 from mixer.testing import check_laws
-from tests.components.sources.small_stores import Small, same, small_stores
+from tests.components.sources.small_stores import Small, ranked, same, small_stores
 
 
 def fetched(source, viewer):
@@ -57,3 +59,30 @@ def test_nobody_recommended_is_no_posts():
     stores = small.stores()
     source = RecommendedAuthors(stores, PopularAccounts(stores).fetch)
     assert len(fetched(source, small.viewer(stores, 0))) == 0
+
+
+@given(small_stores(), st.integers(1, 3))
+@settings(max_examples=100, deadline=None)
+def test_strangers_whom_the_latest_followed_follow_equal_their_twin(small, connectors):
+    stores, follows = small.stores(), small.past(small.follows)
+    source = FriendsOfFriends(stores, connectors=connectors, strangers=True)
+    for row in range(small.users):
+        scores = {}
+        for friend in follows.get(row, [])[-connectors:]:
+            for other in set(follows.get(friend, [])) - {row, *follows[row]}:
+                scores[other] = scores.get(other, 0) + 1 / math.log(2 + len(follows[friend]))
+        same(source.fetch(small.viewer(stores, row)), ranked(scores, 300))
+
+
+@given(small_stores())
+@settings(max_examples=50, deadline=None)
+def test_posts_of_recommended_authors_are_out_of_network(small):
+    stores = small.stores()
+    recommended = followed_by_followed(stores)
+    assert (recommended.cap, recommended.connectors) == (authors.AUTHORS, authors.CONNECTORS) == (100, 1_000)
+    source = RecommendedAuthors(stores, recommended.fetch)
+    for row in range(small.users):
+        viewer = small.viewer(stores, row)
+        found = fetched(source, viewer)
+        assert not viewer.history.follow_mask[found[Post.author_row]].any()
+        assert row not in found[Post.author_row]
