@@ -117,7 +117,7 @@ async def _light(workshop: Workshop, kind: str) -> LightRanker:
 
 
 async def _heavy(workshop: Workshop, light: Ranker[Viewer, Post]) -> Ranker[Viewer, Post]:
-    from components.features import groups
+    from components.features import entities, groups
     from products.for_you import heavy
 
     past, now = workshop.past, workshop.now
@@ -139,7 +139,7 @@ async def _heavy(workshop: Workshop, light: Ranker[Viewer, Post]) -> Ranker[View
     def load(path: Path) -> Path:
         return path
 
-    version = (heavy, groups, *earlier.names, earlier.until_ms)
+    version = (heavy, groups, entities, *earlier.names, earlier.until_ms)
     folder = await workshop.part("for_you-heavy", version, load, make)
     features = heavy.features_of(now.stores, now.data)
     chosen = PreRank(light, params.HEAVY_CAP)
