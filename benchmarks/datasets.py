@@ -6,19 +6,18 @@ machine, files in the page cache. ``MIXER_BENCH_ENGAGEMENTS`` sets another numbe
 
 from __future__ import annotations
 
-import json
 import os
-import resource
-import subprocess
-import sys
-import tempfile
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks.machine import describe, emit
+from benchmarks.steps import all_measured, ran_step
 from components.datasets import Dataset, EventLog, Table, generate, split_by_time
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ENGAGEMENTS = int(os.environ.get("MIXER_BENCH_ENGAGEMENTS", "10000000"))
 
@@ -89,26 +88,13 @@ def replay_log(folder: Path) -> dict[str, float]:
     return {"events": events, "events_per_second": round(events / (time.perf_counter() - begin))}
 
 
-STEPS = {step.__name__: step for step in (make, open_and_check, open_and_split, write_log, replay_log)}
-
-
-def measured(step: str, folder: Path) -> dict[str, object]:
-    """A step in a process of its own, with the most memory that it held."""
-    command = [sys.executable, "-m", "benchmarks.datasets", "--step", step, str(folder)]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603
-    return {"step": step, **json.loads(output)}
+STEPS = (make, open_and_check, open_and_split, write_log, replay_log)
 
 
 def main() -> None:
-    if "--step" in sys.argv:
-        step, folder = sys.argv[-2:]
-        result = STEPS[step](Path(folder))
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kilobytes on Linux
-        print(json.dumps({**result, "peak_mb": round(peak / 1024)}))
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        rows = [measured(step, Path(folder)) for step in STEPS]
-    emit({"machine": describe("numpy", "pyarrow"), f"{ENGAGEMENTS:,} engagements; a log": rows})
+    if not ran_step(STEPS):
+        rows = all_measured("datasets", STEPS)
+        emit({"machine": describe("numpy", "pyarrow"), f"{ENGAGEMENTS:,} engagements; a log": rows})
 
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@
     python -m benchmarks.heads [--json] [--world small] [--users N --posts N --impressions N] [--seed 0] [key=value ...]
 
 A world is cut by time: training and calibration see what came before the last tenth of the engagements, the metrics are
-of what was shown in it. The ceiling is the AUC of the planted probability on the same rows. ``noise`` is the relative
-standard error of the mean label, 1 / sqrt(positives): no head's calibration can be told more precisely than that.
+of what was shown in it. The ceiling is the AUC of the planted probability on the same rows. ``calibration`` is the mean
+prediction over the mean label; ``noise`` its relative standard error, 1 / sqrt(positives). ``expected`` is the mean
+prediction over the mean of what was planted (probability times the chance that the place was looked at), which knows no
+noise of labels; that of the slice that calibration learned from remains.
 Further arguments override the preset ``for_you``, such as ``training.steps=3000``.
 """
 
@@ -72,7 +74,12 @@ def measured(world: World, arguments: argparse.Namespace, folder: Path) -> dict:
     planted = world.truth.probability(
         stores.users.ids[asked.viewer[asked.request]], stores.posts.index.ids[asked.post]
     )
-    heads = [one_head(action, later.labels, planted, found, predictor.heads) for action in Action]
+    shown = data["impressions"].sort_by("time_ms", "viewer_id", "position", "post_id")
+    looked_at = shown["propensity"][np.isin(shown["time_ms"], asked.now_ms)]
+    heads = [
+        one_head(action, later.labels, planted, looked_at, found[:, predictor.heads.index(HEADS[action])])
+        for action in Action
+    ]
     return {
         "machine": describe("torch", "numpy"),
         "training_s": seconds,
@@ -82,9 +89,9 @@ def measured(world: World, arguments: argparse.Namespace, folder: Path) -> dict:
 
 
 def one_head(
-    action: Action, labels: np.ndarray, planted: np.ndarray, found: np.ndarray, heads: tuple[str, ...]
+    action: Action, labels: np.ndarray, planted: np.ndarray, looked_at: np.ndarray, p: np.ndarray
 ) -> dict[str, object]:
-    y, p = labels[:, action], found[:, heads.index(HEADS[action])]
+    y = labels[:, action]
     if not y.any():
         return {"head": HEADS[action], "positives": 0}
     metrics = head_metrics(["head"], y[:, None], p[:, None])["head"]
@@ -96,6 +103,7 @@ def one_head(
         "ceiling": round(ceiling, 4),
         "share": round(metrics["auc"] / ceiling, 3),
         "calibration": round(metrics["calibration"], 3),
+        "expected": round(float(p.mean() / (planted[:, action] * looked_at).mean()), 3),
         "noise": round(float(y.sum() ** -0.5), 3),
         "ece": round(metrics["ece"], 5),
     }

@@ -1,11 +1,14 @@
 """Heavy-ranker runtimes on the same weights: milliseconds a request, and how far its probabilities move.
 
-    python -m benchmarks.ranker [--json] [--rows 1500] [--seconds 4] [--threads 1] [--shapes laptop recap_2023]
+    python -m benchmarks.ranker [--json] [--rows 1500] [--seconds 4] [--threads 1] [--shapes laptop recap_2023] [--device cpu]
 
-Measured: a request's rows as tensors in, probabilities of all heads out; features are built before. The share of peak
-divides by what one large bf16 matrix product reaches on the same threads in the same minute.
+Measured: a request's rows as tensors in, probabilities of all heads out; features are built before. On another device
+than the processor the way there and back counts. The share of peak divides by what one large bf16 matrix product
+reaches on the same device and threads in the same minute.
 Limits: random weights (probabilities of a trained network move less), one process; a shared machine moves numbers
-by tens of percent. ``onnxruntime`` and ``openvino`` are measured where they are installed.
+by tens of percent. ONNX Runtime (``onnx``, ``onnxscript``, ``onnxruntime``) and OpenVINO (``openvino``, for int8 ``nncf``)
+are measured where they are installed. "int8" rounds the weights, and activations request by request, "int8 fitted"
+rounds activations by ranges that it saw.
 """
 
 from __future__ import annotations
@@ -20,12 +23,16 @@ import statistics
 import sys
 import tempfile
 import time
+import warnings
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch._inductor import config as inductor
+from torch.utils._pytree import tree_leaves, tree_map
 
 from components.evaluation import auc
 from components.models.heavy_ranker.batch import Inputs
@@ -37,8 +44,7 @@ from components.models.heavy_ranker.viewer_once import ViewerOnce
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-OPTIONAL = ("onnxruntime", "openvino")
-PACKAGES = ("torch", "numpy", *OPTIONAL)
+PACKAGES = ("torch", "numpy", "onnxruntime", "openvino", "nncf")
 
 
 class Probabilities(torch.nn.Module):
@@ -48,20 +54,20 @@ class Probabilities(torch.nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, inputs: Inputs):
-        return self.model(inputs).sigmoid()
+    def forward(self, *inputs):
+        return self.model(Inputs(*inputs)).sigmoid()
 
 
 def main() -> None:
     arguments = parse()
     torch.set_num_threads(arguments.threads)
-    peak = matmul_peak(torch.bfloat16)
+    peak = matmul_peak(torch.bfloat16, arguments.device)
     results = [row for shape in arguments.shapes for row in measure_shape(shape, arguments, peak)]
     report = {
         "machine": machine(arguments.threads),
         "rows": arguments.rows,
         "bf16_matmul_peak_tflops": round(peak / 1e12, 3),
-        "fp32_matmul_peak_tflops": round(matmul_peak(torch.float32) / 1e12, 3),
+        "fp32_matmul_peak_tflops": round(matmul_peak(torch.float32, arguments.device) / 1e12, 3),
         "results": results,
     }
     print(json.dumps(report) if arguments.json else as_text(report))
@@ -69,7 +75,7 @@ def main() -> None:
 
 def measure_shape(shape: str, arguments: argparse.Namespace, peak: float) -> Iterator[dict]:
     torch.manual_seed(0)
-    config = load_config(shape)
+    device, config = torch.device(arguments.device), load_config(shape)
     model = HeavyRanker(config).eval()
     rows = World(config, 0).rows(arguments.rows, 0)[0]
     # Half of the columns describe the viewer, and are equal in all rows of a request.
@@ -79,8 +85,8 @@ def measure_shape(shape: str, arguments: argparse.Namespace, peak: float) -> Ite
     inputs = Inputs.of(rows)
     flops = 2.0 * products(model) * arguments.rows
     with torch.inference_mode():
-        exact = Probabilities(model)(inputs).numpy()
-    for name, run in runtimes(model, inputs):
+        exact = Probabilities(model)(*inputs).numpy()
+    for name, run in runtimes(model.to(device), inputs, device):
         try:
             first = time.perf_counter()
             found = np.asarray(run())
@@ -106,11 +112,13 @@ def measure_shape(shape: str, arguments: argparse.Namespace, peak: float) -> Ite
         }
 
 
-def runtimes(model: HeavyRanker, inputs: Inputs) -> Iterator[tuple[str, Callable[[], object]]]:
-    def eager(network: torch.nn.Module) -> Callable[[], object]:
+def runtimes(
+    model: HeavyRanker, inputs: Inputs, device: torch.device
+) -> Iterator[tuple[str, Callable[[], object]]]:
+    def eager(network: Callable[..., torch.Tensor]) -> Callable[[], object]:
         def run() -> object:
             with torch.inference_mode():
-                return network(inputs).numpy()
+                return network(*tree_map(lambda tensor: tensor.to(device), inputs)).cpu().numpy()
 
         return run
 
@@ -118,49 +126,107 @@ def runtimes(model: HeavyRanker, inputs: Inputs) -> Iterator[tuple[str, Callable
     yield "torch eager fp32", eager(Probabilities(model))
     viewer = torch.zeros(inputs.continuous.shape[1] + inputs.binary.shape[1], dtype=torch.bool)
     viewer[: inputs.continuous.shape[1] // 2] = True
-    yield "torch eager fp32, viewer once", eager(Probabilities(ViewerOnce(model, viewer)))
+    yield "torch eager fp32, viewer once", eager(Probabilities(ViewerOnce(model, viewer.to(device))))
     yield "torch eager bf16 weights", eager(Probabilities(rounded))
-    torch._inductor.config.freezing = True
+    inductor.freezing = True
     yield "torch compiled fp32", eager(torch.compile(Probabilities(copy.deepcopy(model))))
     yield "torch compiled bf16 weights", eager(torch.compile(Probabilities(copy.deepcopy(rounded))))
-    for package in OPTIONAL:
-        if importlib.util.find_spec(package):
-            yield package, lambda package=package: exported(package, model, inputs)()
+    narrowed = ViewerOnce(copy.deepcopy(rounded), viewer.to(device))
+    yield "torch compiled bf16, viewer once", eager(torch.compile(Probabilities(narrowed)))
+    yield "torch AOT fp32", once(lambda: eager(ahead_of_time(model, inputs)))
+    yield "torch AOT bf16 weights", once(lambda: eager(ahead_of_time(rounded, inputs)))
+    if device.type != "cpu":
+        return
+    yield "torch eager int8", once(lambda: eager(Probabilities(dynamic_int8(model))))
+    if installed("onnxruntime", "onnx", "onnxscript"):
+        yield "ONNX Runtime fp32", once(lambda: onnx_session(model, inputs))
+        yield "ONNX Runtime int8", once(lambda: onnx_session(model, inputs, int8=True))
+    if installed("openvino", "onnx", "onnxscript"):
+        yield "OpenVINO", once(lambda: openvino_session(model, inputs))
+    if installed("openvino", "nncf", "onnx", "onnxscript"):
+        yield "OpenVINO int8 fitted", once(lambda: openvino_session(model, inputs, int8=True))
 
 
-_SESSIONS: dict[tuple[str, int], Callable[[], object]] = {}
+def once(make: Callable[[], Callable[[], object]]) -> Callable[[], object]:
+    """Calls what the first call made, so that making it is the first call's time."""
+    made = cache(make)
+
+    def run() -> object:
+        return made()()
+
+    return run
 
 
-def exported(package: str, model: HeavyRanker, inputs: Inputs) -> Callable[[], object]:
-    """The fp32 network in an optional runtime, exported on first use."""
-    key = (package, id(model))
-    if key not in _SESSIONS:
-        load = openvino_session if package == "openvino" else onnx_session
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "ranker.onnx"
-            torch.onnx.export(Probabilities(model), (inputs,), path, dynamo=True, verbose=False)
-            _SESSIONS[key] = load(
-                path, [tensor.numpy() for tensor in torch.utils._pytree.tree_leaves(inputs)]
-            )
-    return _SESSIONS[key]
+def installed(*packages: str) -> bool:
+    return all(importlib.util.find_spec(package) for package in packages)
 
 
-def openvino_session(path: Path, flat: list[np.ndarray]) -> Callable[[], object]:
+def ahead_of_time(model: HeavyRanker, inputs: Inputs) -> Callable[..., torch.Tensor]:
+    """The network compiled into a package, as it would be shipped to servers without a compiler."""
+    from torch._inductor import aoti_compile_and_package, aoti_load_package
+
+    with torch.inference_mode(), tempfile.TemporaryDirectory() as folder:
+        path = aoti_compile_and_package(program(model, inputs), package_path=str(Path(folder) / "ranker.pt2"))
+        return aoti_load_package(path)
+
+
+def dynamic_int8(model: HeavyRanker) -> torch.nn.Module:
+    copied = copy.deepcopy(model)
+    for layer in copied.modules():
+        if isinstance(layer, torch.nn.Linear):
+            layer.__class__ = torch.nn.Linear  # Quantisation knows this class and none derived from it.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return torch.ao.quantization.quantize_dynamic(copied, {torch.nn.Linear}, torch.qint8)
+
+
+def program(model: HeavyRanker, inputs: Inputs) -> torch.export.ExportedProgram:
+    return torch.export.export(Probabilities(copy.deepcopy(model)).eval(), tuple(inputs))
+
+
+def exported(model: HeavyRanker, inputs: Inputs, folder: str) -> Path:
+    path = Path(folder) / "ranker.onnx"
+    torch.onnx.export(program(model, inputs), f=path, dynamo=True, verbose=False)
+    return path
+
+
+def flat(inputs: Inputs) -> list[np.ndarray]:
+    return [tensor.numpy() for tensor in tree_leaves(inputs)]
+
+
+def openvino_session(model: HeavyRanker, inputs: Inputs, *, int8: bool = False) -> Callable[[], object]:
     import openvino
 
+    with tempfile.TemporaryDirectory() as folder:
+        network = openvino.convert_model(exported(model, inputs, folder))
+    if int8:
+        import nncf
+
+        network = nncf.quantize(network, nncf.Dataset([flat(inputs)]), subset_size=1)
     options = {"INFERENCE_NUM_THREADS": torch.get_num_threads()}
-    compiled = openvino.compile_model(openvino.convert_model(path), "CPU", options)
-    return lambda: compiled(flat)[0]
+    compiled = openvino.compile_model(network, "CPU", options)
+    return lambda: compiled(flat(inputs))[0]
 
 
-def onnx_session(path: Path, flat: list[np.ndarray]) -> Callable[[], object]:
+def onnx_session(model: HeavyRanker, inputs: Inputs, *, int8: bool = False) -> Callable[[], object]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    with tempfile.TemporaryDirectory() as folder:
+        path = exported(model, inputs, folder)
+        if int8:
+            import onnx
+            from onnxruntime.quantization import quantize_dynamic
+
+            network = onnx.load(path)
+            del network.graph.value_info[
+                :
+            ]  # The exporter's shapes and those that the quantiser infers differ.
+            quantize_dynamic(network, path)
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = [entry.name for entry in session.get_inputs()]
-    return lambda: session.run(None, dict(zip(names, flat, strict=True)))[0]
+    return lambda: session.run(None, dict(zip(names, flat(inputs), strict=True)))[0]
 
 
 def products(model: HeavyRanker) -> int:
@@ -168,11 +234,12 @@ def products(model: HeavyRanker) -> int:
     return sum(m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Linear))
 
 
-def matmul_peak(kind: torch.dtype, size: int = 2048) -> float:
+def matmul_peak(kind: torch.dtype, device: str) -> float:
     """FLOP/s of one large matrix product, the best of a second."""
-    left, right = torch.randn(size, size).to(kind), torch.randn(size, size).to(kind)
+    size = 2048 if device == "cpu" else 8192
+    left, right = (torch.randn(size, size).to(device, kind) for _ in range(2))
     with torch.inference_mode():
-        return 2.0 * size**3 / min(timed(lambda: left @ right, 1.0))
+        return 2.0 * size**3 / min(timed(lambda: float((left @ right)[0, 0]), 1.0))  # a number is waited for
 
 
 def timed(run: Callable[[], object], seconds: float) -> list[float]:
@@ -190,7 +257,7 @@ def machine(threads: int) -> dict[str, object]:
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     flags = next((line for line in lines if line.startswith("flags")), "")
-    versions = {name: metadata.version(name) for name in PACKAGES if importlib.util.find_spec(name)}
+    versions = {name: metadata.version(name) for name in PACKAGES if installed(name)}
     return {
         "processor": named[0] if named else platform.machine(),
         "cores": os.cpu_count(),
@@ -209,7 +276,7 @@ def as_text(report: dict) -> str:
         f"fp32 {report['fp32_matmul_peak_tflops']}"
     )
     for row in report["results"]:
-        head = f"{row['shape']:12} {row['runtime']:28}"
+        head = f"{row['shape']:12} {row['runtime']:32}"
         lines.append(
             f"{head} {row['error']}"
             if "error" in row
@@ -229,6 +296,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=4.0, help="time measured for each runtime")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--shapes", nargs="+", default=["laptop", "recap_2023"])
+    parser.add_argument("--device", default="cpu", help="where the torch runtimes run, such as cuda")
     return parser.parse_args(sys.argv[1:])
 
 

@@ -13,20 +13,15 @@ from __future__ import annotations
 import functools
 import heapq
 import itertools
-import json
 import os
-import resource
-import subprocess
-import sys
-import tempfile
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmarks.machine import describe, emit
+from benchmarks.steps import all_measured, ran_step
 from components.datasets import Dataset, EventLog, Table
 from components.datasets.event_lines import DELETIONS, records_of
 from components.stores.live.dismissals import Dismissals
@@ -36,6 +31,7 @@ from components.stores.live.stores import LiveStores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 EVENTS = int(os.environ.get("MIXER_BENCH_EVENTS", "1000000"))
 FEATURE_IDS, FEATURES, SLATE = 1_000_000, 64, 1_500
@@ -227,7 +223,7 @@ def _spread(waits: list[float]) -> Result:
     return {"p50_us": round(float(p50), 1), "p99_us": round(float(p99), 1)}
 
 
-_STEPS = (
+STEPS = (
     make,
     follow_the_log,
     restore,
@@ -237,26 +233,12 @@ _STEPS = (
     get_features,
     record_on_disk,
 )
-STEPS = {step.__name__: step for step in _STEPS}
-
-
-def measured(step: str, folder: Path) -> Result:
-    """A step in a process of its own, with the most memory that it held."""
-    command = [sys.executable, "-m", "benchmarks.stores", "--step", step, str(folder)]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603
-    return {"step": step, **json.loads(output)}
 
 
 def main() -> None:
-    if "--step" in sys.argv:
-        step, folder = sys.argv[-2:]
-        result = STEPS[step](Path(folder))
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kilobytes on Linux
-        print(json.dumps({**result, "peak_mb": round(peak / 1024)}))
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        rows = [measured(step, Path(folder)) for step in STEPS]
-    emit({"machine": describe("numpy", "pyarrow"), f"{EVENTS:,} events": rows})
+    if not ran_step(STEPS):
+        rows = all_measured("stores", STEPS)
+        emit({"machine": describe("numpy", "pyarrow"), f"{EVENTS:,} events": rows})
 
 
 if __name__ == "__main__":

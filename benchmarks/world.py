@@ -6,9 +6,6 @@ Each size runs in a process of its own, so that its peak is its own. ``--full`` 
 
 from __future__ import annotations
 
-import json
-import resource
-import subprocess
 import sys
 import time
 from itertools import pairwise
@@ -17,6 +14,7 @@ from typing import Any
 import anyio
 
 from benchmarks.machine import describe, emit
+from benchmarks.steps import measured, ran_step
 from components.datasets import generate
 from components.simulation import Simulation, baselines, interleave
 
@@ -43,16 +41,6 @@ def lived(size: str) -> dict[str, Any]:
     return {"seconds": round(seconds, 2), "sessions": sessions, "sessions_per_s": round(sessions / seconds)}
 
 
-STEPS = {step.__name__: step for step in (made, lived)}
-
-
-def measured(step: str, size: str) -> dict[str, Any]:
-    """A step in a process of its own, with the most memory that it held."""
-    command = [sys.executable, "-m", "benchmarks.world", "--step", step, size]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603
-    return {"size": size, **json.loads(output)}
-
-
 def grown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """How many times the time, memory and impressions of each size are those of the size before."""
     return [
@@ -66,15 +54,11 @@ def grown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    if "--step" in sys.argv:
-        step, size = sys.argv[-2:]
-        result = STEPS[step](size)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kilobytes on Linux
-        print(json.dumps({**result, "peak_mb": round(peak / 1024)}))
+    if ran_step((made, lived), str):
         return
     sizes = SIZES if "--full" in sys.argv else SIZES[:2]
-    worlds = [measured("made", size) for size in sizes]
-    simulated = [measured("lived", size) for size in sizes[:2]]
+    worlds = [{"size": size, **measured("world", "made", size)} for size in sizes]
+    simulated = [{"size": size, **measured("world", "lived", size)} for size in sizes[:2]]
     emit(
         {
             "machine": describe("numpy"),

@@ -14,7 +14,7 @@ import numpy as np
 
 from mixer import predicates as targets
 from mixer.columns import Candidate
-from mixer.component import Component, Deferred, MaybeAwaitable, function_name, resolved
+from mixer.component import Component, Deferred, MaybeAwaitable, Wrapper, function_name, resolved
 from mixer.concurrency import Failure, attempt, gather
 from mixer.errors import ContractError
 from mixer.predicates import OnError, Predicate
@@ -149,27 +149,19 @@ class _RowGate(CandidatePredicate[T, C]):
 
 
 @attrs.frozen
-class _MapTarget(CandidatePredicate[T2, C], Generic[T, T2, C]):
+class _MapTarget(Wrapper, CandidatePredicate[T2, C], Generic[T, T2, C]):
     inner: CandidatePredicate[T, C]
     function: Callable[[T2], T]
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
 
     def check(self, target: T2, candidates: Candidates[C]) -> MaybeAwaitable[Verdicts]:
         return self.inner.check(self.function(target), candidates)
 
 
 @attrs.frozen
-class _OnError(CandidatePredicate[T, C]):
+class _OnError(Wrapper, CandidatePredicate[T, C]):
     inner: CandidatePredicate[T, C]
     policy: OnError
     within_s: float | None
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
 
     async def check(self, target: T, candidates: Candidates[C]) -> Verdicts:
         answer = await attempt(lambda: self.inner.check(target, candidates), target, self.within_s)
@@ -182,13 +174,9 @@ class _OnError(CandidatePredicate[T, C]):
 
 
 @attrs.frozen
-class _Observe(CandidatePredicate[T, C]):
+class _Observe(Wrapper, CandidatePredicate[T, C]):
     inner: CandidatePredicate[T, C]
     scope: str
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
 
     async def check(self, target: T, candidates: Candidates[C]) -> Verdicts:
         with observing(self.scope) as observation:

@@ -52,6 +52,17 @@ class Component:
                 yield from components_in(getattr(self, field.name))
 
 
+class Wrapper(Component):  # noqa: D101 - a docstring would stand in for those of the stages that mix this in
+    # A component around another that goes by its name.
+    __slots__ = ()
+
+    inner: Any
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+
 def components_in(value: object) -> Iterator[Component]:
     """The components held by a value: itself, or the items of a sequence or mapping."""
     if isinstance(value, Component):

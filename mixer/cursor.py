@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
-import json
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from mixer.errors import CursorError
+from mixer.signing import Signer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_SIGNATURE_BYTES = 16
 
 
 class Direction(Enum):
@@ -44,35 +39,22 @@ class Cursor:
 
 
 @attrs.frozen
-class CursorCodec:
+class CursorCodec(Signer):
     """Writes and reads the cursors of one product.
 
     A cursor is readable by anybody who holds it, so no secrets belong in it; but it cannot be changed, moved to
     another product, or outlive a change of ``version``, which is raised when the meaning of ``state`` changes.
-
-    Args:
-        key: at least 16 secret bytes, the same on all servers.
-        product: the only product that accepts these cursors.
-        version: of the state's form.
 
     >>> codec = CursorCodec(b"sixteen or more!", "timeline")
     >>> codec.decode(codec.encode(Cursor(Direction.BOTTOM, {"served": [3]}))).state
     {'served': [3]}
     """
 
-    key: bytes = attrs.field(repr=False)
-    product: str
-    version: int = 1
-
-    def __attrs_post_init__(self) -> None:
-        if len(self.key) < 16:
-            raise ValueError(f"cursor key: expected at least 16 bytes, got {len(self.key)}")
+    what = "cursor"
 
     def encode(self, cursor: Cursor) -> str:
         """URL-safe text."""
-        document = [self.version, cursor.direction.value, dict(cursor.state)]
-        body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
-        return base64.urlsafe_b64encode(self._signature(body) + body).rstrip(b"=").decode()
+        return self.signed(cursor.direction.value, dict(cursor.state))
 
     def decode(self, text: str) -> Cursor:
         """What ``encode`` was given.
@@ -81,16 +63,12 @@ class CursorCodec:
             CursorError: damaged, signed with another key, of another product, or of another version.
         """
         try:
-            raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError) as error:
+            document = self.read_signed(text)
+        except ValueError as error:
             raise CursorError(self.product, f"text that is not base64: {text[:20]!r}") from error
-        signature, body = raw[:_SIGNATURE_BYTES], raw[_SIGNATURE_BYTES:]
-        if not hmac.compare_digest(signature, self._signature(body)):
+        if document is None:
             raise CursorError(self.product, "one that was changed, or made by another product or key")
-        version, direction, state = json.loads(body)
+        version, direction, state = document
         if version != self.version:
             raise CursorError(self.product, f"one of version {version}, not {self.version}")
         return Cursor(Direction(direction), state)
-
-    def _signature(self, body: bytes) -> bytes:
-        return hmac.digest(self.key, self.product.encode() + b"\0" + body, "sha256")[:_SIGNATURE_BYTES]

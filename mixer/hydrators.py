@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import attrs
 
 from mixer.columns import Candidate
-from mixer.component import Component, MaybeAwaitable, function_name, resolved
+from mixer.component import Component, MaybeAwaitable, Wrapper, function_name, resolved
 from mixer.concurrency import Failure, attempt, gather
 from mixer.errors import ContractError
 from mixer.run import capture_hydrated, note, observing
@@ -69,12 +69,8 @@ class Hydrator(Component, Generic[T_contra, C_contra]):
         return _Observe(self, scope)
 
 
-class _Wrapper(Hydrator[T, C]):
+class _Wrapper(Wrapper, Hydrator[T, C]):
     inner: Hydrator[Any, Any]
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
 
     @property
     def reads(self) -> Keys:  # type: ignore[override] - computed from the wrapped hydrator

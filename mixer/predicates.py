@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
 
-from mixer.component import Component, Deferred, MaybeAwaitable, function_name, resolved
+from mixer.component import Component, Deferred, MaybeAwaitable, Wrapper, function_name, resolved
 from mixer.concurrency import Failure, attempt, gather
 from mixer.run import observing
 from mixer.verdicts import ERROR_DROPPED, PredicateResult
@@ -120,27 +120,19 @@ class _Gate(Predicate[T]):
 
 
 @attrs.frozen
-class _MapTarget(Predicate[T2], Generic[T, T2]):
+class _MapTarget(Wrapper, Predicate[T2], Generic[T, T2]):
     inner: Predicate[T]
     function: Callable[[T2], T]
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
 
     def check(self, target: T2) -> MaybeAwaitable[PredicateResult]:
         return self.inner.check(self.function(target))
 
 
 @attrs.frozen
-class _OnError(Predicate[T]):
+class _OnError(Wrapper, Predicate[T]):
     inner: Predicate[T]
     policy: OnError
     within_s: float | None
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
 
     async def check(self, target: T) -> PredicateResult:
         answer = await attempt(lambda: self.inner.check(target), target, self.within_s)
@@ -153,13 +145,9 @@ class _OnError(Predicate[T]):
 
 
 @attrs.frozen
-class _Observe(Predicate[T]):
+class _Observe(Wrapper, Predicate[T]):
     inner: Predicate[T]
     scope: str
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
 
     async def check(self, target: T) -> PredicateResult:
         with observing(self.scope):

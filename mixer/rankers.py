@@ -14,7 +14,7 @@ from mixer.columns import Candidate
 from mixer.component import Component, MaybeAwaitable, function_name, resolved
 from mixer.concurrency import Failure, attempt
 from mixer.run import observing
-from mixer.transforms import Trait, Transform, noted
+from mixer.transforms import Trait, TraitsWrapper, Transform, noted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,16 +70,8 @@ class Ranker(Component, Generic[T, C]):
         return _Observe(self, scope)
 
 
-class _Wrapper(Ranker[T, C]):
-    inner: Ranker[Any, Any]
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
-
-    @property
-    def traits(self) -> Trait:  # type: ignore[override] - computed
-        return self.inner.traits
+class _Wrapper(TraitsWrapper, Ranker[T, C]):  # type: ignore[override] - traits are computed
+    pass
 
 
 @attrs.frozen

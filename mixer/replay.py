@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 import attrs
 
 from mixer.columns import Candidate
+from mixer.component import Wrapper
 from mixer.engine import run_request
 from mixer.errors import ReplayError
 from mixer.flow_stats import FlowStats
@@ -124,13 +125,9 @@ class _RecordedSource(CandidateSource[Any, C]):
 
 
 @attrs.frozen
-class _RecordedHydrator(Hydrator[Any, C]):
+class _RecordedHydrator(Wrapper, Hydrator[Any, C]):
     inner: Hydrator[Any, C]
     columns: Mapping[Column[Any, Any], object]
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
 
     @property
     def writes(self) -> tuple[Column[Any, Any], ...]:  # type: ignore[override] - computed

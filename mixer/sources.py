@@ -12,7 +12,7 @@ import attrs
 
 from mixer.candidates import Candidates
 from mixer.columns import Candidate
-from mixer.component import Component, MaybeAwaitable, function_name, resolved
+from mixer.component import Component, MaybeAwaitable, Wrapper, function_name, resolved
 from mixer.concurrency import Failure, attempt, gather
 from mixer.errors import ConfigurationError
 from mixer.run import observing
@@ -105,14 +105,10 @@ class CandidateSource(Component, Generic[T_contra, C_co]):
 
 
 @attrs.frozen
-class _Wrapper(CandidateSource[T, C]):
+class _Wrapper(Wrapper, CandidateSource[T, C]):
     """A source around another that keeps its name."""
 
     inner: CandidateSource[T, C]
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
 
 
 @attrs.frozen
@@ -129,13 +125,9 @@ class _Named(CandidateSource[T, C]):
 
 
 @attrs.frozen
-class _MapTargets(CandidateSource[T2, C], Generic[T, T2, C]):
+class _MapTargets(Wrapper, CandidateSource[T2, C], Generic[T, T2, C]):
     inner: CandidateSource[T, C]
     function: Callable[[T2], Sequence[T]]
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
 
     async def fetch(self, target: T2) -> Candidates[C]:
         parts = await gather(self.inner.fetch, self.function(target))
@@ -143,13 +135,9 @@ class _MapTargets(CandidateSource[T2, C], Generic[T, T2, C]):
 
 
 @attrs.frozen
-class _MapCandidates(CandidateSource[T, C2], Generic[T, C, C2]):
+class _MapCandidates(Wrapper, CandidateSource[T, C2], Generic[T, C, C2]):
     inner: CandidateSource[T, C]
     function: Callable[[Candidates[C]], MaybeAwaitable[Candidates[C2]]]
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
 
     async def fetch(self, target: T) -> Candidates[C2]:
         return await resolved(self.function(await resolved(self.inner.fetch(target))))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import attrs
 
 from mixer.columns import Candidate
-from mixer.component import Component, MaybeAwaitable, function_name, resolved
+from mixer.component import Component, MaybeAwaitable, Wrapper, function_name, resolved
 from mixer.errors import ContractError
 from mixer.run import observing, settle, steps_so_far
 
@@ -81,18 +81,17 @@ class Transform(Component, Generic[T, C]):
         return _Observe(self, scope)
 
 
-class _Wrapper(Transform[T, C]):
-    """A transform around another that keeps its name and traits."""
-
-    inner: Transform[Any, Any]
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
+class TraitsWrapper(Wrapper):  # noqa: D101 - as for Wrapper
+    # A transform or ranker around another that keeps its name and traits.
+    __slots__ = ()
 
     @property
-    def traits(self) -> Trait:  # type: ignore[override] - computed
+    def traits(self) -> Trait:
         return self.inner.traits
+
+
+class _Wrapper(TraitsWrapper, Transform[T, C]):  # type: ignore[override] - traits are computed
+    """A transform around another that keeps its name and traits."""
 
 
 @attrs.frozen

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import attrs
 import numpy as np
 
 from components.datasets.checks import problems_of
 from components.datasets.errors import DataError
-from components.datasets.schema import CLOCKS, EVENTS, MANDATORY, SCHEMA
+from components.datasets.schema import CLOCKS, EVENTS, MANDATORY, SCHEMA, Field
 from components.datasets.table import Table
 
 FOREVER_MS = np.iinfo(np.int64).max
@@ -37,14 +36,18 @@ def completed(tables: Mapping[str, Table]) -> Mapping[str, Table]:
     complete: dict[str, Table] = {name: tables[name] for name in tables if name not in SCHEMA}
     for name, fields in SCHEMA.items():
         empty = {column: np.empty(0, field.dtype) for column, field in fields.items()}
-        table = tables.get(name, Table(empty))
-        missing: dict[str, Any] = {
-            column: np.full(len(table), field.default, dtype=field.dtype)
-            for column, field in fields.items()
-            if column not in table and field.default is not MANDATORY
-        }
-        complete[name] = table.with_columns(**missing) if missing else table
+        complete[name] = filled(tables.get(name, Table(empty)), fields)
     return complete
+
+
+def filled(table: Table, fields: Mapping[str, Field]) -> Table:
+    """The table with the columns that it lacks at their default, where they have one."""
+    missing = {
+        column: np.full(len(table), field.default, dtype=field.dtype)
+        for column, field in fields.items()
+        if column not in table and field.default is not MANDATORY
+    }
+    return table.with_columns(**missing) if missing else table
 
 
 @attrs.frozen(eq=False)

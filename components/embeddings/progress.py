@@ -27,8 +27,11 @@ def silent(progress: Progress) -> None:
 
 
 @contextlib.contextmanager
-def progress_bar() -> Iterator[ProgressListener]:
-    """Yields a listener that draws one bar a stage on standard error; needs ``rich``."""
+def progress_bar(*, quiet: bool = False) -> Iterator[ProgressListener]:
+    """Yields a listener that draws one bar a stage on standard error, or a silent one; needs ``rich``."""
+    if quiet:
+        yield silent
+        return
     from rich.console import Console
     from rich.progress import Progress as Bars
     from rich.progress import TaskID

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from components.features.counts import EventCounts
 from components.features.declared import Asked, Feature, FeatureGroup, FeatureSet, Subject
+from components.features.entities import Entities
 from components.features.journal import CHANNELS, Journal
 from components.models.heavy_ranker.config import IdConfig
 from components.stores.graph import flattened
@@ -270,6 +271,8 @@ def heavy_features(
     groups += [Network(journal), PostTraits(journal), TimeOfDay(), Given(tuple(given))]
     if journal.has_impressions:
         groups.append(Identities(journal))
+    if journal.has_entities:
+        groups.append(Entities(journal))
     return FeatureSet((*groups, *(Similarity(journal, encoder) for encoder in encoders)))
 
 

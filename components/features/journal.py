@@ -66,6 +66,11 @@ class Journal:
         return bool(self.adds[:, 0].any())
 
     @cached_property
+    def has_entities(self) -> bool:
+        """Is it known of any post what it is about, more precisely than by its topic?"""
+        return bool(self.stores.posts.code("entity_id").any())
+
+    @cached_property
     def thing(self) -> NDArray[np.int64]:
         """``(posts,)`` what a post is about, from 1 on: its topic or, where no post has one, its entity; 0 for none."""
         topic = self.stores.posts.code("topic")

@@ -68,10 +68,13 @@ class Bias:
                 ``(observed + prior) / (predicted + prior)``.
         """
         predicted = float(weights @ expit(logits))
-        wanted = predicted * (float(weights @ labels) + prior) / (predicted + prior)
-        # A head cannot be asked for more than every row; half a row stays on either side.
-        wanted = float(np.clip(wanted, 0.5 * weights.min(), weights.sum() - 0.5 * weights.min()))
-        return cls(float(optimize.brentq(lambda b: weights @ expit(logits + b) - wanted, -60.0, 60.0)))  # pyright: ignore[reportArgumentType]  # the stubs do not know the plain float answer
+        return cls(
+            _bias(logits, weights, predicted * (float(weights @ labels) + prior) / (predicted + prior))
+        )
+
+    def towards(self, logits: Vector, weights: Vector, positives: float) -> Self:
+        """The same with a sum of probabilities of so many."""
+        return type(self)(self.b + _bias(logits + self.b, weights, positives))
 
 
 @attrs.frozen
@@ -93,6 +96,10 @@ class Platt:
         targets = np.where(labels > 0.5, high, low)
         a, b = _fit_logit(np.stack([logits], axis=1), targets, weights, start=[1.0, 0.0])
         return cls(a, b)
+
+    def towards(self, logits: Vector, weights: Vector, positives: float) -> Self:
+        """The same slope with a sum of probabilities of so many."""
+        return type(self)(self.a, self.b + _bias(self.a * logits + self.b, weights, positives))
 
 
 @attrs.frozen
@@ -127,10 +134,12 @@ class Isotonic:
     kind: ClassVar[str] = "isotonic"
 
     def probability(self, logits: Vector) -> Vector:
+        return expit(self._logits(logits))
+
+    def _logits(self, logits: Vector) -> Vector:
         knots, levels = np.asarray(self.knots), np.asarray(self.levels)
         inside = np.interp(logits, knots, levels)
-        beyond = np.minimum(logits - knots[0], 0.0) + np.maximum(logits - knots[-1], 0.0)
-        return expit(inside + beyond)
+        return inside + np.minimum(logits - knots[0], 0.0) + np.maximum(logits - knots[-1], 0.0)
 
     @classmethod
     def fit(cls, logits: Vector, labels: Vector, weights: Vector) -> Self:
@@ -146,7 +155,10 @@ class Isotonic:
         rates = (np.add.reduceat(mass * rate, blocks) + 0.5) / (total + 1.0)
         rates = np.maximum.accumulate(rates)
         levels = logit(np.clip(rates, EDGE, 1.0 - EDGE)) + 1e-6 * (centres - centres[0])
-        return cls(tuple(centres.tolist()), tuple(levels.tolist()))
+        between = cls(tuple(centres.tolist()), tuple(levels.tolist()))
+        # Rows crowd at one end of a block, so that lines between the centres move the mean, which is put back.
+        levels += _bias(between._logits(logits), weights, float(weights @ labels))
+        return attrs.evolve(between, levels=tuple(levels.tolist()))
 
 
 KINDS: Mapping[str, type] = {kind.kind: kind for kind in (Identity, Bias, Platt, Beta, Isotonic)}
@@ -182,6 +194,37 @@ def fit_calibrator(
     return Identity() if chosen == "identity" or not len(z) else _FITTERS[chosen](z, y, w)
 
 
+def pooled_positives(observed: Vector, predicted: Vector) -> Vector:
+    """How many positives to expect of each head, by its own count and by what became of the others.
+
+    What moves one head's rate from training to now (a season, another source of candidates) often moves all. So the
+    logarithm of observed to predicted is taken as normal around a common shift, and each head's own is shrunk to it
+    by how few positives it has: with a handful it is what all heads say, with thousands its own.
+
+    Args:
+        observed, predicted: ``(heads,)`` positives, and sums of probabilities; two heads or more.
+
+    Source: the random-effects estimate of DerSimonian and Laird (1986), with a Poisson variance a head.
+    """
+    own = np.log((observed + 0.5) / (predicted + 0.5))
+    precision = observed + 0.5
+    common = precision @ own / precision.sum()
+    spread = precision @ (own - common) ** 2 - (len(own) - 1)
+    scale = precision.sum() - precision @ precision / precision.sum()
+    between = max(spread / scale, 0.0)
+    trust = 1.0 / (1.0 / precision + between)
+    common = trust @ own / trust.sum()
+    return predicted * np.exp(common + (own - common) * (1.0 - trust / precision))
+
+
+def _bias(logits: Vector, weights: Vector, positives: float) -> float:
+    """What to add to logits whose probabilities shall sum to so many."""
+    # A head cannot be asked for more than every row; half a row stays on either side.
+    half = 0.5 * weights.min()
+    wanted = float(np.clip(positives, half, weights.sum() - half))
+    return float(optimize.brentq(lambda b: weights @ expit(logits + b) - wanted, -60.0, 60.0))  # pyright: ignore[reportArgumentType]  # the stubs do not know the plain float answer
+
+
 def _supported(positives: int, negatives: int) -> str:
     fewer = min(positives, negatives)
     if fewer < FEW_POSITIVES:
@@ -212,9 +255,24 @@ class Calibration:
         weights: NDArray[np.floating] | None = None,
         method: Method = "auto",
     ) -> Self:
-        """Fits every head; ``logits`` and ``labels`` are ``(rows, heads)``, ``weights`` is ``(rows,)``."""
-        columns = zip(heads, np.asarray(logits, np.float64).T, np.asarray(labels, np.float64).T, strict=True)
-        return cls({head: fit_calibrator(z, y, weights, method) for head, z, y in columns})  # pyright: ignore[reportArgumentType]
+        """Fits every head; ``logits`` and ``labels`` are ``(rows, heads)``, ``weights`` is ``(rows,)``.
+
+        With ``auto``, heads with less than 10,000 positives learn from the others how far rates have moved: see
+        :func:`pooled_positives`.
+        """
+        z, y = np.asarray(logits, np.float64), np.asarray(labels, np.float64)
+        columns = zip(heads, z.T, y.T, strict=True)
+        found = {head: fit_calibrator(z, y, weights, method) for head, z, y in columns}  # pyright: ignore[reportArgumentType]
+        if method != "auto" or len(found) < 2 or not len(z):
+            return cls(found)
+        w = np.ones(len(z)) if weights is None else np.asarray(weights, np.float64)
+        kept = w > 0
+        z, y, w = z[kept], y[kept], w[kept]
+        wanted = pooled_positives(w @ y, w @ expit(z))
+        for place, (head, calibrator) in enumerate(found.items()):
+            if isinstance(calibrator, Bias | Platt):
+                found[head] = calibrator.towards(z[:, place], w, float(wanted[place]))
+        return cls(found)
 
     @classmethod
     def identity(cls, heads: Sequence[str]) -> Self:

@@ -7,20 +7,16 @@ from typing import Any
 import attrs
 
 from mixer import CandidatePredicate, Candidates, Verdicts
-from mixer.component import MaybeAwaitable
+from mixer.component import MaybeAwaitable, Wrapper
 from mixer.params import Param
 
 
 @attrs.frozen
-class Switched(CandidatePredicate[Any, Any]):
+class Switched(Wrapper, CandidatePredicate[Any, Any]):
     """Asks the inner predicate while the request's parameter says so; else every candidate stays."""
 
     inner: CandidatePredicate[Any, Any]
     switch: Param[bool]
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
 
     def check(self, target: Any, candidates: Candidates[Any]) -> MaybeAwaitable[Verdicts]:
         if target.request.params[self.switch]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
 
+from components.stores.impressions import times_shown
 from components.stores.requests import PeopleRequest
 from mixer import Candidates, Ranker
 from mixer.transforms import Trait
@@ -26,12 +26,5 @@ class ImpressionFatigue(Ranker[Any, Any]):
     def rank(self, request: PeopleRequest, candidates: Candidates[Any]) -> Candidates[Any]:
         if request.shown is None or not len(request.shown):
             return candidates
-        places = np.arange(len(candidates)) + self.positions * _counts(request.shown, candidates.ids)
+        places = np.arange(len(candidates)) + self.positions * times_shown(request.shown, candidates.ids)
         return candidates.pick(np.argsort(places, kind="stable"))
-
-
-def _counts(shown: NDArray[np.int64], candidates: NDArray[np.int64]) -> NDArray[np.int64]:
-    """``(n,)`` how often each candidate was shown."""
-    ids, times = np.unique(shown, return_counts=True)
-    at = np.minimum(np.searchsorted(ids, candidates), len(ids) - 1)
-    return np.where(ids[at] == candidates, times[at], 0)

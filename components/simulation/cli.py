@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -13,12 +10,13 @@ import anyio
 import attrs
 import typer
 
+from components.command_line import JsonOption, run
 from components.datasets.load import load_world
 from components.embeddings.progress import Progress, progress_bar
 from components.evaluation.errors import EvaluationError
 from components.evaluation.plots import plot_segments
 from components.evaluation.report import Report
-from components.simulation.compare import Done, ab_test, interleave
+from components.simulation.compare import ab_test, interleave
 from components.simulation.recommenders import baselines
 from components.simulation.simulation import Simulation
 
@@ -34,11 +32,7 @@ class Design(StrEnum):
 
 def main() -> None:
     """Runs the command line; errors that name their cause end without a traceback."""
-    try:
-        app()
-    except (EvaluationError, ValueError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    run(app, EvaluationError)
 
 
 @app.command()
@@ -50,7 +44,7 @@ def compare(
     days: Annotated[int, typer.Option(help="How many days to live through.")] = 3,
     seed: Annotated[int, typer.Option(help="Seed of the world and of what happens in it.")] = 0,
     plot: Annotated[Path | None, typer.Option(help="PNG of engagements, or credit, day by day.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Compare two built-in recommenders over simulated days."""
     simulation = Simulation(load_world(world, seed), seed=seed)
@@ -59,22 +53,17 @@ def compare(
     if strange or control == treatment:
         got = strange[0] if strange else f"{control} twice"
         raise ValueError(f"--control, --treatment: expected two of {', '.join(known)}, got {got}")
-    run = ab_test if design is Design.ab else interleave
+    compared = ab_test if design is Design.ab else interleave
     arms = {name: known[name] for name in (control, treatment)}
-    with _progress(as_json) as done:
-        report = anyio.run(lambda: run(simulation, arms, days, done=done))
+    with progress_bar(quiet=as_json) as listen:
+
+        def done(day: int, days: int) -> None:
+            listen(Progress("simulated days", day, days))
+
+        report = anyio.run(lambda: compared(simulation, arms, days, done=done))
     if plot is not None:
         plot_segments(_daily(report), "engagements" if design is Design.ab else "credit", plot)
     typer.echo(report.to_json() if as_json else report.to_text())
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Done | None]:
-    if quiet:
-        yield None
-        return
-    with progress_bar() as listen:
-        yield lambda day, days: listen(Progress("simulated days", day, days))
 
 
 def _daily(report: Report) -> Report:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import attrs
 import numpy as np
 
@@ -31,6 +33,7 @@ class Backfill(CandidateSource[Viewer, Post]):
     Source: home-mixer's backfill: at most 50 posts, behind the others; it asks a reverse-chronological service.
     """
 
+    label: ClassVar[str] = "backfill"
     stores: Stores = attrs.field(repr=False)
     cap: int | Param[int] = 50
     older_h: float | Param[float] = 48.0

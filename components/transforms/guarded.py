@@ -8,11 +8,11 @@ import attrs
 
 from mixer import Candidates, Transform
 from mixer.concurrency import Failure, attempt
-from mixer.transforms import Trait
+from mixer.transforms import Trait, TraitsWrapper
 
 
 @attrs.frozen
-class FailOpen(Transform[Any, Any]):
+class FailOpen(TraitsWrapper, Transform[Any, Any]):
     """Candidates as they were, and a degraded result, when the inner transform raises or takes too long.
 
     Args:
@@ -31,14 +31,6 @@ class FailOpen(Transform[Any, Any]):
             raise ValueError(
                 f"{self.inner.name}: expected a transform that drops nothing, or a failure would show it"
             )
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
-
-    @property
-    def traits(self) -> Trait:  # type: ignore[override] - computed
-        return self.inner.traits
 
     async def transform(self, target: Any, candidates: Candidates[Any]) -> Candidates[Any]:
         answer = await attempt(lambda: self.inner.transform(target, candidates), target, self.within_s)

@@ -70,7 +70,6 @@ class SourcesLast(Transform[Any, Any]):
         provenance = candidates.provenance
         if provenance is None:
             return candidates
-        last = np.array([name in self.names for name in provenance.names], np.bool_)
-        primary = provenance.primary_of(candidates.handles)
-        behind = (primary >= 0) & last[np.maximum(primary, 0)] if len(last) else primary > 0
+        places = [at for at, name in enumerate(provenance.names) if name in self.names]
+        behind = np.isin(provenance.primary_of(candidates.handles), places)
         return candidates.pick(np.argsort(behind, kind="stable"))

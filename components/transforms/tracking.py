@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,8 +10,7 @@ import numpy as np
 
 from components.stores.types import Viewer
 from mixer import Candidates, Column, Transform
-
-SIGNATURE_BYTES, KEY_BYTES = 16, 16
+from mixer.signing import Signer
 
 
 class TokenError(ValueError):
@@ -23,31 +18,20 @@ class TokenError(ValueError):
 
 
 @attrs.frozen
-class TokenCodec:
+class TokenCodec(Signer):
     """Writes and reads the tokens of one product; anybody can read them, nobody can change them.
-
-    Args:
-        key: at least 16 secret bytes, the same on all servers.
-        product: the only one that accepts these tokens.
-        version: raised when the meaning of the facts changes.
 
     >>> codec = TokenCodec(b"sixteen or more!", "people")
     >>> codec.read(codec.write({"id": 3}))
     {'id': 3}
     """
 
-    key: bytes = attrs.field(repr=False)
-    product: str
-    version: int = 1
-
-    def __attrs_post_init__(self) -> None:
-        if len(self.key) < KEY_BYTES:
-            raise ValueError(f"token key: expected at least {KEY_BYTES} bytes, got {len(self.key)}")
+    what = "token"
+    context = b"token\0"
 
     def write(self, facts: Mapping[str, Any]) -> str:
         """URL-safe text."""
-        body = json.dumps([self.version, dict(facts)], separators=(",", ":")).encode()
-        return base64.urlsafe_b64encode(self._signature(body) + body).rstrip(b"=").decode()
+        return self.signed(dict(facts), ensure_ascii=True)
 
     def read(self, token: str) -> Mapping[str, Any]:
         """What ``write`` was given.
@@ -56,20 +40,15 @@ class TokenCodec:
             TokenError: says what is wrong.
         """
         try:
-            raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError) as error:
+            document = self.read_signed(token)
+        except ValueError as error:
             raise TokenError(f"{self.product}: expected a token, got {token[:20]!r}") from error
-        signature, body = raw[:SIGNATURE_BYTES], raw[SIGNATURE_BYTES:]
-        if not hmac.compare_digest(signature, self._signature(body)):
+        if document is None:
             raise TokenError(f"{self.product}: a token that was changed, or made by another product or key")
-        version, facts = json.loads(body)
+        version, facts = document
         if version != self.version:
             raise TokenError(f"{self.product}: expected a token of version {self.version}, got {version}")
         return facts
-
-    def _signature(self, body: bytes) -> bytes:
-        what = b"token\0" + self.product.encode() + b"\0"
-        return hmac.digest(self.key, what + body, "sha256")[:SIGNATURE_BYTES]
 
 
 @attrs.frozen

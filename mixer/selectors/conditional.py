@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 
+from mixer.component import Wrapper
 from mixer.errors import ContractError
 from mixer.selectors.base import Selector
 from mixer.selectors.entries import Entries, Entry, Scope, as_scope
@@ -23,15 +24,11 @@ T = TypeVar("T", bound="Target")
 
 
 @attrs.frozen
-class SelectConditionally(Selector[T]):
+class SelectConditionally(Wrapper, Selector[T]):
     """Runs a selector, under its name, if a function of (target, remaining, result) says so; else changes nothing."""
 
     inner: Selector[T]
     include: Callable[[T, Entries, Entries], bool]
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
 
     @property
     def drops(self) -> str | None:  # type: ignore[override] - what the wrapped selector does
@@ -61,7 +58,7 @@ def param_not_gated(switch: Param[bool], *selectors: Selector[T]) -> tuple[Selec
 
 
 @attrs.frozen
-class SelectFromSubpool(Selector[T]):
+class SelectFromSubpool(Wrapper, Selector[T]):
     """Runs a selector, under its name, on a part of the pool; what it leaves there goes back into the pool.
 
     Args:
@@ -80,10 +77,6 @@ class SelectFromSubpool(Selector[T]):
     include: Callable[[Entry], bool] = lambda _: True
     choose: Callable[[T, Entries], Iterable[Entry]] | None = None
     prepend: bool = False
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
 
     @property
     def drops(self) -> str | None:  # type: ignore[override] - what the wrapped selector does

@@ -14,7 +14,7 @@ import attrs
 from mixer.candidate_predicates import CandidatePredicate
 from mixer.candidates import Candidates
 from mixer.columns import Column
-from mixer.component import Component, resolved
+from mixer.component import Component, Wrapper, resolved
 from mixer.hydrators import Hydrator
 from mixer.predicates import Predicate
 from mixer.rankers import Ranker
@@ -72,16 +72,8 @@ def _with(stage: S, behave: Behaviour) -> S:
     raise TypeError(f"expected a stage, got {type(stage).__name__}")
 
 
-class _Named(Component):
-    inner: Any
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
-
-
 @attrs.frozen(slots=False)
-class _Source(_Named, CandidateSource[Any, Any]):
+class _Source(Wrapper, CandidateSource[Any, Any]):
     inner: CandidateSource[Any, Any]
     behave: Behaviour
 
@@ -91,7 +83,7 @@ class _Source(_Named, CandidateSource[Any, Any]):
 
 
 @attrs.frozen(slots=False)
-class _Predicate(_Named, Predicate[Any]):
+class _Predicate(Wrapper, Predicate[Any]):
     inner: Predicate[Any]
     behave: Behaviour
 
@@ -101,7 +93,7 @@ class _Predicate(_Named, Predicate[Any]):
 
 
 @attrs.frozen(slots=False)
-class _CandidatePredicate(_Named, CandidatePredicate[Any, Any]):
+class _CandidatePredicate(Wrapper, CandidatePredicate[Any, Any]):
     inner: CandidatePredicate[Any, Any]
     behave: Behaviour
 
@@ -111,7 +103,7 @@ class _CandidatePredicate(_Named, CandidatePredicate[Any, Any]):
 
 
 @attrs.frozen(slots=False)
-class _Hydrator(_Named, Hydrator[Any, Any]):
+class _Hydrator(Wrapper, Hydrator[Any, Any]):
     inner: Hydrator[Any, Any]
     behave: Behaviour
 
@@ -129,7 +121,7 @@ class _Hydrator(_Named, Hydrator[Any, Any]):
 
 
 @attrs.frozen(slots=False)
-class _Ranker(_Named, Ranker[Any, Any]):
+class _Ranker(Wrapper, Ranker[Any, Any]):
     inner: Ranker[Any, Any]
     behave: Behaviour
 
@@ -143,7 +135,7 @@ class _Ranker(_Named, Ranker[Any, Any]):
 
 
 @attrs.frozen(slots=False)
-class _Transform(_Named, Transform[Any, Any]):
+class _Transform(Wrapper, Transform[Any, Any]):
     inner: Transform[Any, Any]
     behave: Behaviour
 
@@ -157,7 +149,7 @@ class _Transform(_Named, Transform[Any, Any]):
 
 
 @attrs.frozen(slots=False)
-class _SideEffect(_Named, SideEffect[Any, Any]):
+class _SideEffect(Wrapper, SideEffect[Any, Any]):
     inner: SideEffect[Any, Any]
     behave: Behaviour
 

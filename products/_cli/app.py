@@ -21,6 +21,7 @@ from products._cli.options import (
     RankerOption,
     ResumeOption,
     SeedOption,
+    ShownOption,
     StagesOption,
     UserOption,
     UsersOption,
@@ -83,6 +84,7 @@ def app_of(product: Callable[[], Application], summary: str) -> typer.Typer:
         plots: PlotsOption = None,
         resume: ResumeOption = None,
         ablate: AblateOption = False,
+        shown: ShownOption = False,
         ranker: RankerOption = "logistic",
         embeddings: EmbeddingsOption = False,
     ) -> None:
@@ -100,6 +102,7 @@ def app_of(product: Callable[[], Application], summary: str) -> typer.Typer:
             plots=plots,
             resume=resume,
             ablate=ablate,
+            shown=shown,
             choices=Choices(ranker, embeddings, seed),
         )
         judge(product(), options)

@@ -97,6 +97,7 @@ class Application:
         flow: builds the flow.
         page: how an answer looks.
         offline: how it is judged.
+        shown: how its ranker is judged on what viewers were shown; None where that says nothing.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Application:
     flow: Callable[[Workshop], Awaitable[RecommendationFlow[Viewer, Any]]]
     page: Page
     offline: Offline
+    shown: Offline | None = None
 
     def check(self, choices: Choices) -> None:
         """Raise ValueError unless there is such a ranker."""

@@ -32,6 +32,7 @@ class EvaluateOptions:
     plots: Path | None
     resume: Path | None
     ablate: bool
+    shown: bool
     choices: Choices
 
     def check(self) -> None:
@@ -40,6 +41,8 @@ class EvaluateOptions:
             raise ValueError(f"--seed: expected 0 or more, got {self.seed}")
         if self.users < 1:
             raise ValueError(f"--users: expected 1 or more, got {self.users}")
+        if self.shown and self.ablate:
+            raise ValueError("--shown: expected without --ablate, for only the ranker is judged")
 
 
 def evaluate(application: Application, options: EvaluateOptions) -> None:
@@ -54,7 +57,9 @@ def evaluate(application: Application, options: EvaluateOptions) -> None:
 async def _evaluate(application: Application, options: EvaluateOptions) -> None:
     options.check()
     application.check(options.choices)
-    bars, offline = Bars(), application.offline
+    bars, offline = Bars(), application.shown if options.shown else application.offline
+    if offline is None:
+        raise ValueError(f"--shown: {application.name} cannot be judged by what was shown; leave it out")
     loaded = open_data(options.data, options.world, options.seed, bars)
     require(loaded.data, application.name, *application.needs)
     report(loaded.data, bars.console)

@@ -64,6 +64,12 @@ AblateOption = Annotated[
     bool,
     typer.Option("--ablate", help="Judge the flow with one part changed at a time, too: what does each add?"),
 ]
+ShownOption = Annotated[
+    bool,
+    typer.Option(
+        "--shown", help="Judge the ranker alone, by the order in which it puts what viewers were shown."
+    ),
+]
 
 
 @attrs.frozen(kw_only=True)

@@ -71,7 +71,7 @@ async def measured(
     rows = [
         *_relevance(judged, bootstrap),
         *_segments(judged, trial, bootstrap),
-        *_retrieval({name: lists[name] for name in ours.sources.names}, relevant, bootstrap),
+        *_retrieval({name: lists[name] for name in ours.sources.names if name in lists}, relevant, bootstrap),
         *_health(offline, trial, lists, bootstrap),
         *_worth(offline, trial, lists, bootstrap),
         *(Row(name, "ms", Interval(float(np.median(answer.elapsed_ms)))) for name, answer in answers.items()),
@@ -121,6 +121,8 @@ def _retrieval(
     sources: Mapping[str, Lists], relevant: Mapping[int, Sequence[int]], bootstrap: Bootstrap
 ) -> Iterator[Row]:
     names = list(sources)
+    if not names:
+        return
     found = [
         (user, item, code, rank)
         for code, name in enumerate(names)

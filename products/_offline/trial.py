@@ -56,12 +56,14 @@ class Trial:
         now: what requests are served from, each as of its moment.
         cases: requests, at most one a user.
         protocol: how past and future were told apart, in words.
+        shown: user id to rows of what the user was shown at the request, where only that is to be ranked.
     """
 
     past: Loaded
     now: Loaded
     cases: tuple[Case, ...]
     protocol: str
+    shown: Mapping[int, NDArray[np.int64]] = attrs.field(factory=dict)
 
     @property
     def stores(self) -> Stores:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
+from numpy.typing import NDArray
 
+from components.stores.graph import Graph
 from components.stores.stores import Stores
-from products._ties import learned_ties
+from products._cli.learned import least_followers, simclusters_of, ties_of, twhin_of
 
 if TYPE_CHECKING:
     from components.embeddings.simclusters.model import SimClusters
@@ -49,63 +50,32 @@ async def learned(workshop: Workshop, past: Past, now: Stores) -> Learned:
     translated = TwhinAccounts.of(now, await _twhin(workshop, past))
     spaces = [] if translated is None else [translated]
     known = SimClustersAccounts.of(now, await _simclusters(workshop, past))
-    ties = await learned_ties(workshop, past.stores, past.now_ms, now)
+    ties = await ties_of(workshop, past.stores, past.now_ms, now)
     return Learned((*spaces, known), ties)
 
 
 async def _twhin(workshop: Workshop, past: Past) -> TwhinEmbeddings:
-    from components.embeddings import twhin
-    from components.embeddings.twhin.config import Optimisation, Relation, TwhinConfig
-    from components.embeddings.twhin.embeddings import TwhinEmbeddings
+    from components.embeddings.twhin.config import Relation
     from components.embeddings.twhin.relations import POST, USER
-    from components.embeddings.twhin.train import train
 
-    stores, config = (
-        past.stores,
-        TwhinConfig(64, optimisation=Optimisation(epochs=20), seed=workshop.choices.seed),
-    )
+    stores = past.stores
 
-    def edges(kind: str, target: str, graph: str) -> Relation:
-        found = stores.follows if graph == "follow" else stores.engagements
+    def edges(kind: str, target: str, found: Graph, ids: NDArray[np.int64]) -> Relation:
         before = found.time_ms < past.now_ms
-        ids = stores.users.ids if target == USER else stores.posts.index.ids
         pairs = np.stack([stores.users.ids[found.sources[before]], ids[found.ends[before]]], axis=1)
         return Relation(kind, USER, target, np.unique(pairs, axis=0))
 
-    relations = [edges("follow", USER, "follow"), edges("engage", POST, "engagement")]
-    relations = [relation for relation in relations if len(relation.edges)]
+    def relations() -> list[Relation]:
+        follow = edges("follow", USER, stores.follows, stores.users.ids)
+        engage = edges("engage", POST, stores.engagements, stores.posts.index.ids)
+        return [relation for relation in (follow, engage) if len(relation.edges)]
 
-    async def make(path: Path) -> TwhinEmbeddings:
-        with workshop.bars.step("learning translations", config.optimisation.epochs) as advance:
-            model = train(relations, config, listener=lambda _: advance())
-        model.save(path)
-        return model
-
-    return await workshop.part(
-        "follow_recs-twhin", (twhin, config, *_identity(past)), TwhinEmbeddings.load, make
-    )
+    return await twhin_of(workshop, "follow_recs-twhin", relations, *_identity(past))
 
 
 async def _simclusters(workshop: Workshop, past: Past) -> SimClusters:
-    from components.embeddings import simclusters
-    from components.embeddings.simclusters.config import load_config
-    from components.embeddings.simclusters.model import SimClusters
-    from components.embeddings.simclusters.signals import Signals
-    from components.embeddings.simclusters.train import train
-
-    stores = past.stores
-    followers = stores.follows.edges / max(len(stores.users), 1)
-    config = load_config("small", [f"similarity.min_followers={int(np.clip(followers / 2, 2, 20))}"])
-
-    async def make(path: Path) -> SimClusters:
-        with workshop.bars.step("learning communities"):
-            model = train(Signals.of(stores, past.now_ms), config, seed=workshop.choices.seed)
-        model.save(path)
-        return model
-
-    return await workshop.part(
-        "follow_recs-simclusters", (simclusters, config, *_identity(past)), SimClusters.load, make
-    )
+    known, settings = (past.stores, past.now_ms), [least_followers(past.stores, 2)]
+    return await simclusters_of(workshop, "follow_recs-simclusters", known, settings, *_identity(past))
 
 
 def _identity(past: Past) -> tuple[object, ...]:

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
-import numpy as np
 
 from components.hydrators.relationship import TieStrength
 from components.hydrators.similarity import SimClustersSimilarity, Similarity
 from components.sources.nearest import NearestPosts, SimClustersPosts
+from components.stores.graph import NEVER
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer
 from components.stores.vectors import Encoder, RecentVectors
 from mixer import CandidateSource, Hydrator
 from mixer.params import Params
-from products._ties import learned_ties
+from products._cli.learned import least_followers, simclusters_of, ties_of, twhin_of
 from products.for_you import params
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ async def learned(workshop: Workshop) -> Embeddings:
         await _two_tower(workshop),
         half_life_h(workshop.params),
         now_ms,
-        await learned_ties(workshop, past, now_ms, workshop.now.stores),
+        await ties_of(workshop, past, now_ms, workshop.now.stores),
     )
 
 
@@ -132,52 +132,22 @@ def half_life_h(settings: Params) -> float:
 
 
 async def _simclusters(workshop: Workshop) -> SimClusters:
-    from components.embeddings import simclusters
-    from components.embeddings.simclusters.config import load_config
-    from components.embeddings.simclusters.model import SimClusters
-    from components.embeddings.simclusters.signals import Signals
-    from components.embeddings.simclusters.train import train
-
     past = workshop.past.stores
-
     max_age_h = workshop.params[params.MAX_AGE_H]
-    followers = past.follows.edges / max(len(past.users), 1)
-    config = load_config(
-        "small",
-        [
-            f"posts.half_life_h={half_life_h(workshop.params)}",
-            "posts.author=1.0",
-            f"posts.max_engagement_age_h={1.5 * max_age_h}",  # three days, where posts live for two
-            f"similarity.min_followers={int(np.clip(followers / 2, 5, 20))}",
-        ],
-    )
-
-    async def make(path: Path) -> SimClusters:
-        with workshop.bars.step("learning communities"):
-            model = train(Signals.of(past), config, seed=workshop.choices.seed)
-        model.save(path)
-        return model
-
-    return await workshop.part("simclusters", (simclusters, config), SimClusters.load, make)
+    settings = [
+        f"posts.half_life_h={half_life_h(workshop.params)}",
+        "posts.author=1.0",
+        f"posts.max_engagement_age_h={1.5 * max_age_h}",  # three days, where posts live for two
+        least_followers(past, 5),
+    ]
+    return await simclusters_of(workshop, "simclusters", (past, NEVER), settings)
 
 
 async def _twhin(workshop: Workshop) -> TwhinEmbeddings:
-    from components.embeddings import twhin
-    from components.embeddings.twhin.config import Optimisation, TwhinConfig
-    from components.embeddings.twhin.embeddings import TwhinEmbeddings
     from components.embeddings.twhin.relations import relations_of
-    from components.embeddings.twhin.train import train
 
-    past = workshop.past
-
-    async def make(path: Path) -> TwhinEmbeddings:
-        config = TwhinConfig(64, optimisation=Optimisation(epochs=20), seed=workshop.choices.seed)
-        with workshop.bars.step("learning translations", config.optimisation.epochs) as advance:
-            model = train(relations_of(past.data, past.data.now_ms), config, listener=lambda _: advance())
-        model.save(path)
-        return model
-
-    return await workshop.part("twhin", (twhin,), TwhinEmbeddings.load, make)
+    past = workshop.past.data
+    return await twhin_of(workshop, "twhin", lambda: relations_of(past, past.now_ms))
 
 
 async def _two_tower(workshop: Workshop) -> TwoTowerModel:

@@ -42,7 +42,7 @@ def before_ranking(stores: Stores, seen: Shown, served: Shown) -> Filter:
         "fatigue": timeline.NotFatigued(stores, params.FATIGUE_DAYS),
         "engaged": NotIn(Post.row, lambda viewer: viewer.engaged_mask, "already_engaged"),
     }
-    backfilled = {Backfill(stores).name: params.BACKFILL_AGE_H}
+    backfilled = {Backfill.label: params.BACKFILL_AGE_H}
     every: Filter = timeline.KnownAuthor().and_then(MaxAge(params.MAX_AGE_H, backfilled))
     for name, one in switched.items():
         policy = OnError.DROP if name in PROTECTING else OnError.KEEP

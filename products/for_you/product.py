@@ -34,6 +34,7 @@ from products.for_you import answer, params
 from products.for_you.embeddings import NO_EMBEDDINGS, Embeddings, learned
 from products.for_you.evaluation import OFFLINE
 from products.for_you.flow import ForYou
+from products.for_you.shown import SHOWN
 from products.for_you.training import INPUTS, Training, train, train_trees
 
 VERSION = (
@@ -117,7 +118,7 @@ async def _light(workshop: Workshop, kind: str) -> LightRanker:
 
 
 async def _heavy(workshop: Workshop, light: Ranker[Viewer, Post]) -> Ranker[Viewer, Post]:
-    from components.features import groups
+    from components.features import entities, groups
     from products.for_you import heavy
 
     past, now = workshop.past, workshop.now
@@ -139,7 +140,7 @@ async def _heavy(workshop: Workshop, light: Ranker[Viewer, Post]) -> Ranker[View
     def load(path: Path) -> Path:
         return path
 
-    version = (heavy, groups, *earlier.names, earlier.until_ms)
+    version = (heavy, groups, entities, *earlier.names, earlier.until_ms)
     folder = await workshop.part("for_you-heavy", version, load, make)
     features = heavy.features_of(now.stores, now.data)
     chosen = PreRank(light, params.HEAVY_CAP)
@@ -154,4 +155,5 @@ FOR_YOU = Application(
     flow=flow,
     page=Page(answer.rows, answer.table),
     offline=OFFLINE,
+    shown=SHOWN,
 )

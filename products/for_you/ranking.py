@@ -61,5 +61,5 @@ def adjusted(stores: Stores) -> Transform[Viewer, Post]:
         .then(slate.gated(ParamIsOn(params.SLATE)))
         .then(OneOfEachConversation(stores, params.CONVERSATIONS))
         .then(OneOfEachStory(stores, params.STORIES))
-        .then(SourcesLast(frozenset({Backfill(stores).name})))
+        .then(SourcesLast(frozenset({Backfill.label})))
     )

@@ -68,8 +68,9 @@ async def _show_home(options: HomeOptions) -> None:
     require(loaded.data, "for_you", *FOR_YOU.needs)
     report(loaded.data, bars.console)
     user = chosen_user(loaded.stores, options.user)
-    home, cursor, pages = await _home(loaded, options, bars), options.cursor, list[dict[str, Any]]()
     settings = resolved_params(params, loaded.data.name, None)
+    home = await _home(Workshop(loaded, loaded, settings, options.choices, bars))
+    cursor, pages = options.cursor, list[dict[str, Any]]()
     for number in range(options.pages):
         request = Request(
             id=f"home-{user}-{options.seed}",
@@ -90,22 +91,14 @@ async def _show_home(options: HomeOptions) -> None:
         print(json.dumps({"user": user, "pages": pages}, ensure_ascii=False, indent=2))  # noqa: T201
 
 
-async def _home(loaded: Loaded, options: HomeOptions, bars: Bars) -> Home:
+async def _home(workshop: Workshop) -> Home:
     cursors = CursorCodec(cursor_key(), "for_you")
-    workshop = Workshop(
-        loaded, loaded, resolved_params(params, loaded.data.name, None), options.choices, bars
-    )
     posts = await FOR_YOU.flow(workshop)
     assert isinstance(posts, ForYou)  # noqa: S101 - this is what For You's application builds
     posts.cursors = cursors
-    people_workshop = Workshop(
-        loaded,
-        loaded,
-        resolved_params(people_params, loaded.data.name, None),
-        Choices(seed=options.seed),
-        bars,
-    )
-    people: Any = await FOLLOW_RECS.flow(people_workshop)
+    settings = resolved_params(people_params, workshop.now.data.name, None)
+    choices = Choices(seed=workshop.choices.seed)
+    people: Any = await FOLLOW_RECS.flow(attrs.evolve(workshop, params=settings, choices=choices, made=[]))
     return Home(posts, people, cursors)
 
 

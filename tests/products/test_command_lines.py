@@ -349,6 +349,19 @@ def test_what_each_part_adds_can_be_judged(call):
     assert {"follow_recs - without popular", "without model", "with sampling"} <= systems
 
 
+def test_a_ranker_alone_can_be_judged_by_what_was_shown(call):
+    code, out, err = call("for_you", "evaluate", "--shown", "--users", "4", "--json")
+    assert code == 0, err
+    assert {row["system"] for row in json.loads(out)["rows"]} >= {"for_you", "as_shown", "for_you - as_shown"}
+    for arguments, message in (
+        (("follow_recs", "evaluate", "--shown"), "--shown: follow_recs cannot be judged"),
+        (("for_you", "evaluate", "--shown", "--ablate"), "--shown: expected without --ablate"),
+    ):
+        code, out, err = call(*arguments)
+        assert (code, out) == (2, "")
+        assert message in err
+
+
 def test_every_parameter_of_a_product_can_be_set_from_outside(call, monkeypatch):
     monkeypatch.setenv("MIXER_PARAM_FOR_YOU_FILTERS_ENGAGED", "false")
     monkeypatch.setenv("MIXER_PARAM_FOR_YOU_HEAVY_WEIGHT_FACTOR_IS_REPLIED", "2.5")

@@ -19,14 +19,14 @@ from components.stores.from_dataset import stores_of
 from components.stores.graph import Graph
 from components.stores.impressions import ImpressionStore
 from components.stores.stores import BLOCK, FOLLOW, Stores
-from components.stores.types import Post, Viewer
+from components.stores.types import Post
 from components.visibility.engine import Visible
-from mixer import Candidates, DebugOptions, Outcome, Request
+from mixer import Candidates, Outcome, Request
 from products.for_you import params
 from products.for_you.flow import ForYou
 from products.for_you.training import INPUTS
+from tests.products.faults import USERS, fails, hangs, viewer_of, with_graph
 
-USERS = (3, 50, 121)
 SOURCES = [(one, "fetch") for one in (InNetwork, CoEngagement, PopularPosts)]
 HYDRATORS = [(one, "hydrate") for one in (NetworkStatus, Affinity, Popularity, PostTraits)]
 COMFORT = [(one, "check") for one in (timeline.NotOwn, timeline.NoStrangersReplies, timeline.NotFatigued)]
@@ -36,19 +36,6 @@ PROTECTION = [
 ]
 RANKER = [(LogisticRanker, "rank")]
 NAMES = [f"{kind.__name__}" for kind, _ in [*SOURCES, *HYDRATORS, *COMFORT, *RANKER]]
-
-
-def fails(*arguments):
-    raise ConnectionError("the store is away")
-
-
-async def hangs(*arguments):
-    await anyio.sleep_forever()
-
-
-def viewer_of(stores, user, **fields):
-    request = Request(id="fault", now_ms=stores.now_ms, debug=DebugOptions(skip_side_effects=True))
-    return Viewer(user, request=attrs.evolve(request, **fields))
 
 
 def promises_kept(stores, viewer, posts, *, own=True):
@@ -188,19 +175,15 @@ class TestEverybody:
 
         return made
 
-    def with_graph(self, stores, kind, source, end):
-        shape = (len(stores.users), len(stores.users))
-        return attrs.evolve(stores, graphs={**stores.graphs, kind: Graph.build(source, end, shape=shape)})
-
     async def test_blocked_by_everybody_sees_nothing(self, stores, flow_over):
         everybody = np.arange(len(stores.users))
-        alone = self.with_graph(stores, BLOCK, everybody[1:], np.zeros(len(everybody) - 1))
+        alone = with_graph(stores, BLOCK, everybody[1:], np.zeros(len(everybody) - 1))
         result = await flow_over(alone).process(viewer_of(alone, int(stores.users.ids[0])))
         assert (result.outcome, len(result.candidates)) == (Outcome.EMPTY, 0)
 
     async def test_following_everybody_is_all_in_network(self, stores, flow_over):
         everybody = np.arange(len(stores.users))
-        social = self.with_graph(stores, FOLLOW, np.zeros(len(everybody) - 1), everybody[1:])
+        social = with_graph(stores, FOLLOW, np.zeros(len(everybody) - 1), everybody[1:])
         result = await flow_over(social).process(viewer_of(social, int(stores.users.ids[0])))
         assert len(result.candidates) == params.RESULTS.default
         assert result.candidates[Post.in_network].all()

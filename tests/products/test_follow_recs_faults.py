@@ -21,16 +21,15 @@ from components.sources.people.known import PopularInLanguage
 from components.sources.people.similar import CircleOfTrust, RecentlyFollowedByFollowed, SimilarAccounts
 from components.sources.people.strong_ties import MutualFollows, TriangularLoops
 from components.stores.from_dataset import stores_of
-from components.stores.graph import Graph
 from components.stores.stores import BLOCK, DISMISSED, FOLLOW, MUTE
 from components.stores.types import Account, Viewer
 from components.transforms.showing import SocialProof
-from mixer import Candidates, DebugOptions, Outcome, Request
+from mixer import Candidates, Outcome, Request
 from products.follow_recs import params
 from products.follow_recs.flow import FollowRecs
 from products.follow_recs.training import INPUTS
+from tests.products.faults import USERS, fails, hangs, viewer_of, with_graph
 
-USERS = (3, 50, 121)
 VIEWERS = int(os.environ.get("MIXER_RANDOM_VIEWERS", "750"))
 SOURCES = (
     FriendsOfFriends,
@@ -57,19 +56,6 @@ PARTS = [*((source, "fetch") for source in SOURCES), *OTHERS]
 PROTECTION = (predicates.NotExcluded, predicates.InGoodStanding)
 LOOKUPS = ("followed", "dismissed", "shown")
 PROTECTING_LOOKUPS = ("avoided", "avoiding")
-
-
-def fails(*arguments):
-    raise ConnectionError("the store is away")
-
-
-async def hangs(*arguments):
-    await anyio.sleep_forever()
-
-
-def viewer_of(stores, user, **fields):
-    request = Request(id="fault", now_ms=stores.now_ms, debug=DebugOptions(skip_side_effects=True))
-    return Viewer(user, request=attrs.evolve(request, **fields))
 
 
 def soon():
@@ -246,27 +232,23 @@ class TestEverybody:
 
         return made
 
-    def with_graph(self, stores, kind, source, end):
-        shape = (len(stores.users), len(stores.users))
-        return attrs.evolve(stores, graphs={**stores.graphs, kind: Graph.build(source, end, shape=shape)})
-
     @pytest.mark.parametrize("kind", [BLOCK, MUTE])
     async def test_blocked_or_muted_by_everybody_sees_nobody(self, stores, flow_over, kind):
         others = np.arange(1, len(stores.users))
-        alone = self.with_graph(stores, kind, others, np.zeros(len(others)))
+        alone = with_graph(stores, kind, others, np.zeros(len(others)))
         result = await flow_over(alone).process(viewer_of(alone, int(stores.users.ids[0])))
         assert (result.outcome, len(result.candidates)) == (Outcome.EMPTY, 0)
 
     @pytest.mark.parametrize("kind", [BLOCK, MUTE, FOLLOW, DISMISSED])
     async def test_done_with_everybody_sees_nobody(self, stores, flow_over, kind):
         others = np.arange(1, len(stores.users))
-        done = self.with_graph(stores, kind, np.zeros(len(others)), others)
+        done = with_graph(stores, kind, np.zeros(len(others)), others)
         result = await flow_over(done).process(viewer_of(done, int(stores.users.ids[0])))
         assert (result.outcome, len(result.candidates)) == (Outcome.EMPTY, 0)
 
     async def test_following_nobody_is_served_all_the_same(self, stores, flow_over):
         keep = stores.follows.sources != 4
-        lonely = self.with_graph(stores, FOLLOW, stores.follows.sources[keep], stores.follows.ends[keep])
+        lonely = with_graph(stores, FOLLOW, stores.follows.sources[keep], stores.follows.ends[keep])
         viewer = viewer_of(lonely, int(stores.users.ids[4]))
         result = await flow_over(lonely).process(viewer)
         assert len(result.candidates) == params.RESULTS.default

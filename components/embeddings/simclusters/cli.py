@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +11,7 @@ import attrs
 import numpy as np
 import typer
 
+from components.command_line import JsonOption, SetOption, run
 from components.embeddings.simclusters.config import load_config, preset_names
 from mixer.errors import MixerError
 
@@ -25,20 +24,12 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Train and lo
 ConfigOption = Annotated[
     str, typer.Option("--config", "-c", help=f"A YAML file, or a preset: {', '.join(preset_names())}.")
 ]
-SetOption = Annotated[
-    list[str] | None, typer.Option("--set", help="Override one setting: key.path=value; may be repeated.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 ModelArgument = Annotated[Path, typer.Argument(help="What train wrote.")]
 
 
 def main() -> None:
     """Runs the command line; errors that name their cause end without a traceback."""
-    try:
-        app()
-    except (MixerError, ValueError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    run(app, MixerError)
 
 
 @app.command()
@@ -66,7 +57,7 @@ def train(  # noqa: PLR0913, PLR0917 - options of a command line
     as_json: JsonOption = False,
 ) -> None:
     """Train communities, KnownFor, InterestedIn and producers, and say what came out."""
-    from components.embeddings.progress import progress_bar, silent
+    from components.embeddings.progress import progress_bar
     from components.embeddings.simclusters.model import SimClusters
     from components.embeddings.simclusters.signals import Signals, liked_stores
     from components.embeddings.simclusters.train import train as fit
@@ -82,7 +73,7 @@ def train(  # noqa: PLR0913, PLR0917 - options of a command line
         typer.echo(f"warning: {dataset.name} has no likes, so vectors will be empty; {hint}", err=True)
     start = None if warm_start is None else SimClusters.load(warm_start)
     began = time.perf_counter()
-    with contextlib.nullcontext(silent) if as_json else progress_bar() as listener:
+    with progress_bar(quiet=as_json) as listener:
         model = fit(signals, settings, seed=seed, start=start, checkpoint=checkpoint, listener=listener)
     model.save(out)
     _print({"seconds": round(time.perf_counter() - began, 2), **summary(model), "file": str(out)}, as_json)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import attrs
 import typer
 
+from components.command_line import JsonOption, SetOption, run
 from components.datasets import Dataset
 from components.datasets.load import load, load_world
-from components.embeddings.progress import progress_bar, silent
+from components.embeddings.progress import progress_bar
 from components.embeddings.twhin.config import Relation, TwhinConfig
 from components.embeddings.twhin.embeddings import TwhinEmbeddings
 from components.embeddings.twhin.relations import relations_of
@@ -32,16 +31,11 @@ BeforeOption = Annotated[
     int | None,
     typer.Option("--before-ms", help="Train on what came before, test on the rest (default: the end)."),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
 
 def main() -> None:
     """Runs the command line; errors that name their cause end without a traceback."""
-    try:
-        app()
-    except (MixerError, ValueError, KeyError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    run(app, MixerError, KeyError)
 
 
 @app.command()
@@ -49,9 +43,7 @@ def train(
     data: DataOption,
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write, such as twhin.npz.")],
     config: Annotated[Path | None, typer.Option("--config", "-c", help="YAML; defaults without it.")] = None,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", help="Override one setting: key.path=value; may be repeated.")
-    ] = None,
+    overrides: SetOption = None,
     start: Annotated[Path | None, typer.Option(help="Embeddings to begin with, where ids agree.")] = None,
     before_ms: BeforeOption = None,
     as_json: JsonOption = False,
@@ -62,7 +54,7 @@ def train(
     settings = load_as(TwhinConfig, config, overrides or [])
     relations, checkpoint = _known(data, before_ms), out.with_name(out.name + ".checkpoint")
     earlier = None if start is None else TwhinEmbeddings.load(start)
-    with nullcontext(silent) if as_json else progress_bar() as listener:
+    with progress_bar(quiet=as_json) as listener:
         trained = fit(relations, settings, checkpoint=checkpoint, start=earlier, listener=listener)
     trained.save(out)
     checkpoint.unlink(missing_ok=True)

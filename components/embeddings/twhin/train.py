@@ -11,13 +11,11 @@ import numpy as np
 import torch
 
 from components.embeddings.progress import Progress, ProgressListener, silent
+from components.embeddings.resumable import Resumable
 from components.embeddings.twhin.config import Relation, TwhinConfig
 from components.embeddings.twhin.embeddings import EntityTable, Translation, TwhinEmbeddings, unit
 from components.embeddings.twhin.graph import Batch, NegativeSampler, TypedGraph
 from components.embeddings.twhin.network import TwhinNetwork, collisions, margin_loss, ranking_loss
-from components.models.files import atomic_file
-
-CHECKPOINT_FORMAT = "mixer.twhin.checkpoint/1"
 
 
 def train(
@@ -44,8 +42,11 @@ def train(
     return trainer.run(listener)
 
 
-class TwhinTrainer:
+class TwhinTrainer(Resumable):
     """A training in progress; ``run`` goes on from the checkpoint, if there is one."""
+
+    FORMAT = "mixer.twhin.checkpoint/1"
+    network: TwhinNetwork
 
     def __init__(self, relations: Sequence[Relation], config: TwhinConfig, checkpoint: Path | None) -> None:
         self.graph, self.config, self._checkpoint = TypedGraph.of(relations), config, checkpoint
@@ -58,7 +59,6 @@ class TwhinTrainer:
             torch.optim.SparseAdam([self.network.entities.weight], lr=rates.learning_rate),
             torch.optim.Adam([self.network.relations], lr=rates.relation_learning_rate),
         ]
-        self._epoch = 0
 
     def warm_start(self, old: TwhinEmbeddings) -> None:
         """Copies the vectors of entities and relations that are in both."""
@@ -160,31 +160,6 @@ class TwhinTrainer:
     def _signature(self) -> dict[str, object]:
         edges = {relation.name: _digest(relation) for relation in self.graph.relations}
         return {"config": attrs.asdict(self.config), "edges": edges, "entities": self.graph.entities}
-
-    def _save(self) -> None:
-        if self._checkpoint is None:
-            return
-        saved = {
-            "format": CHECKPOINT_FORMAT,
-            "signature": self._signature(),
-            "epoch": self._epoch,
-            "network": self.network.state_dict(),
-            "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
-        }
-        with atomic_file(self._checkpoint) as temporary:
-            torch.save(saved, temporary)
-
-    def _resume(self) -> None:
-        if self._checkpoint is None or not self._checkpoint.exists():
-            return
-        saved = torch.load(self._checkpoint, map_location="cpu", weights_only=True)
-        found, expected = saved.get("signature"), self._signature()
-        if saved.get("format") != CHECKPOINT_FORMAT or found != expected:
-            raise ValueError(f"{self._checkpoint}: expected a checkpoint of {expected}, got one of {found}")
-        self.network.load_state_dict(saved["network"])
-        for optimiser, state in zip(self._optimisers, saved["optimisers"], strict=True):
-            optimiser.load_state_dict(state)
-        self._epoch = saved["epoch"]
 
 
 def _digest(relation: Relation) -> str:

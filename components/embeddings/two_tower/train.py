@@ -11,16 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from components.embeddings.progress import Progress, ProgressListener, silent
+from components.embeddings.resumable import Resumable
 from components.embeddings.two_tower.config import TwoTowerConfig
 from components.embeddings.two_tower.examples import Examples
 from components.embeddings.two_tower.features import Features
 from components.embeddings.two_tower.frequency import StreamingFrequency
 from components.embeddings.two_tower.model import TwoTowerModel, as_tensors, history_fields
 from components.embeddings.two_tower.network import TwoTowerNetwork, retrieval_loss
-from components.models.files import atomic_file
 from components.stores.stores import Stores
-
-CHECKPOINT_FORMAT = "mixer.two_tower.checkpoint/1"
 
 
 def train(
@@ -43,8 +41,11 @@ def train(
     return TwoTowerTrainer(Examples(stores, before_ms), config or TwoTowerConfig(), checkpoint).run(listener)
 
 
-class TwoTowerTrainer:
+class TwoTowerTrainer(Resumable):
     """A training in progress; ``run`` goes on from the checkpoint, if there is one."""
+
+    FORMAT = "mixer.two_tower.checkpoint/1"
+    network: TwoTowerNetwork
 
     def __init__(self, examples: Examples, config: TwoTowerConfig, checkpoint: Path | None) -> None:
         self.examples, self.config, self._checkpoint = examples, config, checkpoint
@@ -56,16 +57,19 @@ class TwoTowerTrainer:
             torch.optim.SparseAdam([self.network.table.weight], lr=config.learning_rate),
             torch.optim.Adam(towers, lr=config.learning_rate),
         ]
-        self._epoch = 0
 
     def run(self, listener: ProgressListener = silent) -> TwoTowerModel:
         """Trains to the last epoch."""
-        self._resume()
+        frequency = self.frequency
+        if saved := self._resume():
+            last, gap, frequency.step = saved["frequency"]
+            frequency.last, frequency.gap = last.numpy(), gap.numpy()
         while self._epoch < self.config.epochs:
             loss = self._train_epoch()
             self._epoch += 1
             listener(Progress("two towers", self._epoch, self.config.epochs, {"loss": loss}))
-            self._save()
+            last, gap = torch.from_numpy(frequency.last), torch.from_numpy(frequency.gap)
+            self._save(frequency=[last, gap, frequency.step])
         return TwoTowerModel(self.network, self.config, self.examples.before_ms)
 
     def _train_epoch(self) -> float:
@@ -112,32 +116,3 @@ class TwoTowerTrainer:
             "examples": examples.shape[1],
             "data": digest.hexdigest(),
         }
-
-    def _save(self) -> None:
-        if self._checkpoint is None:
-            return
-        frequency = self.frequency
-        saved = {
-            "format": CHECKPOINT_FORMAT,
-            "signature": self._signature(),
-            "epoch": self._epoch,
-            "network": self.network.state_dict(),
-            "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
-            "frequency": [torch.from_numpy(frequency.last), torch.from_numpy(frequency.gap), frequency.step],
-        }
-        with atomic_file(self._checkpoint) as temporary:
-            torch.save(saved, temporary)
-
-    def _resume(self) -> None:
-        if self._checkpoint is None or not self._checkpoint.exists():
-            return
-        saved = torch.load(self._checkpoint, map_location="cpu", weights_only=True)
-        found, expected = saved.get("signature"), self._signature()
-        if saved.get("format") != CHECKPOINT_FORMAT or found != expected:
-            raise ValueError(f"{self._checkpoint}: expected a checkpoint of {expected}, got one of {found}")
-        self.network.load_state_dict(saved["network"])
-        for optimiser, state in zip(self._optimisers, saved["optimisers"], strict=True):
-            optimiser.load_state_dict(state)
-        last, gap, self.frequency.step = saved["frequency"]
-        self.frequency.last, self.frequency.gap = last.numpy(), gap.numpy()
-        self._epoch = saved["epoch"]

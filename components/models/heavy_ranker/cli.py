@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from components.command_line import JsonOption, SetOption, run
 from components.models.heavy_ranker.load import dump, load_as, load_config, preset_names
 from mixer.errors import MixerError
 
@@ -27,10 +27,6 @@ app = typer.Typer(
 ConfigOption = Annotated[
     str, typer.Option("--config", "-c", help=f"A YAML file, or a preset: {', '.join(preset_names())}.")
 ]
-SetOption = Annotated[
-    list[str] | None, typer.Option("--set", help="Override one setting: key.path=value; may be repeated.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 DataOption = Annotated[
     Path, typer.Option("--data", "-d", help="Folder with train/, valid/, calibrate/, test/.")
 ]
@@ -38,11 +34,7 @@ DataOption = Annotated[
 
 def main() -> None:
     """Runs the command line; errors that name their cause end without a traceback."""
-    try:
-        app()
-    except (MixerError, ValueError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    run(app, MixerError)
 
 
 @app.command()

@@ -34,10 +34,14 @@ class DoubleNormLog(nn.Module):
         self.layer_norm = nn.LayerNorm(continuous + binary, eps=norm.layer_epsilon)
 
     def forward(self, continuous: Tensor, binary: Tensor) -> Tensor:
-        finite = torch.nan_to_num(continuous, nan=0.0, posinf=0.0, neginf=0.0)
-        logged = torch.sign(finite) * torch.log1p(finite.abs())
-        normed = self.batch_norm(logged).clamp(-self.clip, self.clip)
+        normed = self.batch_norm(signed_log(continuous)).clamp(-self.clip, self.clip)
         return self.layer_norm(torch.cat([normed, binary], dim=1))
+
+
+def signed_log(values: Tensor) -> Tensor:
+    """``sign(x) log(1 + |x|)``; what is not finite counts as 0."""
+    finite = torch.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    return torch.sign(finite) * torch.log1p(finite.abs())
 
 
 class PretrainedEmbedding(nn.Module):
@@ -113,12 +117,16 @@ class InputLayer(nn.Module):
         self.width = sum(self.field_widths)
 
     def forward(self, inputs: Inputs) -> Tensor:
-        parts = [self.dense(inputs.continuous, inputs.binary)] if self.dense is not None else []
-        parts += [layer(inputs.embeddings[name]) for name, layer in self.pretrained.items()]
+        dense = [self.dense(inputs.continuous, inputs.binary)] if self.dense is not None else []
+        return torch.cat([*dense, *self.rest(inputs)], dim=1)
+
+    def rest(self, inputs: Inputs) -> list[Tensor]:
+        """What stands behind the dense block, part by part."""
+        parts = [layer(inputs.embeddings[name]) for name, layer in self.pretrained.items()]
         parts += [layer(inputs.ids[name]) for name, layer in self.ids.items()]
         if self.masked:
             parts.append((~inputs.continuous.isfinite()).to(inputs.continuous.dtype))
-        return torch.cat(parts, dim=1)
+        return parts
 
 
 def _field_widths(features: FeatureConfig) -> tuple[int, ...]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import attrs
 import typer
 
-from components.datasets import SIZES, DataError, Dataset, load, load_world
-from components.embeddings.progress import progress_bar, silent
+from components.command_line import JsonOption, run
+from components.datasets import SIZES, Dataset, load, load_world
+from components.embeddings.progress import progress_bar
 from components.evaluation import Bootstrap
 from components.models.real_graph.evaluate import evaluate_real_graph
 from components.models.real_graph.features import FeatureConfig
@@ -29,16 +28,11 @@ DataOption = Annotated[
     str,
     typer.Option("--data", "-d", help=f"A data set's folder or file, or world:SIZE ({', '.join(SIZES)})."),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
 
 def main() -> None:
     """Runs the command line; errors that name their cause end without a traceback."""
-    try:
-        app()
-    except (DataError, ValueError, OSError, ImportError) as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    run(app, ImportError)
 
 
 @app.command()
@@ -63,7 +57,7 @@ def train(
         seed=seed,
     )
     at_ms = dataset.now_ms - config.horizon_ms
-    with contextlib.nullcontext(silent) if as_json else progress_bar() as listener:
+    with progress_bar(quiet=as_json) as listener:
         model = train_real_graph(log, at_ms, config, listener)
         model.save(out)
         report = evaluate_real_graph(model, log, at_ms, Bootstrap(resamples, seed=seed), listener)

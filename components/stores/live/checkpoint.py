@@ -60,6 +60,20 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray
     return json.loads(str(arrays.pop("header"))), _with_objects(arrays)
 
 
+def joined(parts: Mapping[str, Mapping[str, NDArray[Any]]], mark: str = ".") -> dict[str, NDArray[Any]]:
+    """The arrays of all parts, by the name of the part, a mark, and their own name."""
+    return {f"{part}{mark}{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
+
+
+def parted(arrays: Mapping[str, NDArray[Any]], mark: str = ".") -> dict[str, dict[str, NDArray[Any]]]:
+    """What ``joined`` was given."""
+    parts: dict[str, dict[str, NDArray[Any]]] = {}
+    for name, array in arrays.items():
+        part, own = name.split(mark, 1)
+        parts.setdefault(part, {})[own] = array
+    return parts
+
+
 def _measured(file: IO[bytes]) -> tuple[int, int]:
     """Length and checksum of everything behind the prefix."""
     file.seek(_PREFIX.size)

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from components.datasets import Relation
-from components.stores.live.durable import DurableEvents
+from components.stores.live.durable import DurableEvents, OnDisk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-    from typing import Self
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -22,7 +21,7 @@ TTL_S = 180 * 86_400.0
 PER_VIEWER = 100
 
 
-class Dismissals:
+class Dismissals(OnDisk):
     """Dismissed recommendations of the last months; threads and processes may use one file.
 
     Args:
@@ -71,17 +70,3 @@ class Dismissals:
             kinds = (deletions["of"] == "relations") & (deletions["kind"] == Relation.DISMISSED)
             rows = deletions.where(kinds)
             self._events.remove(rows["user_id"], rows["subject_id"], rows["time_ms"])
-
-    def expire(self, now_ms: int) -> None:
-        """Delete what no longer counts; ``record`` does it once an hour."""
-        self._events.expire(now_ms)
-
-    def close(self) -> None:
-        """Give the file back."""
-        self._events.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

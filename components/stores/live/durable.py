@@ -15,6 +15,7 @@ from components.datasets import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Self
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -179,6 +180,26 @@ class DurableEvents:
     def _counted(self, connection: sqlite3.Connection, name: str, more: int) -> int:
         add = "UPDATE counters SET value = value + ? WHERE name = ? RETURNING value"
         return int(connection.execute(add, (more, name)).fetchone()[0])
+
+
+class OnDisk:
+    """What all stores on :class:`DurableEvents` can do."""
+
+    _events: DurableEvents
+
+    def expire(self, now_ms: int) -> None:
+        """Delete what no longer counts; ``record`` does it once an hour."""
+        self._events.expire(now_ms)
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._events.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

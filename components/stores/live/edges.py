@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from components.stores.live.checkpoint import joined, parted
 from components.stores.live.edge_rows import EdgeRows
 
 if TYPE_CHECKING:
@@ -110,18 +111,12 @@ class EdgeStore:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What :meth:`load_arrays` takes."""
         with self._lock:
-            sides = {"forward": self.forward, "backward": self.backward}
-            return {
-                f"{side}.{name}": array
-                for side, rows in sides.items()
-                for name, array in rows.arrays().items()
-            }
+            return joined({"forward": self.forward.arrays(), "backward": self.backward.arrays()})
 
     def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Become what :meth:`arrays` told."""
-        sides = (
-            {name.removeprefix(f"{side}."): array for name, array in arrays.items() if name.startswith(side)}
-            for side in ("forward", "backward")
-        )
+        sides = parted(arrays)
         with self._lock:
-            self.forward, self.backward = (EdgeRows.of_arrays(side) for side in sides)
+            self.forward, self.backward = (
+                EdgeRows.of_arrays(sides[side]) for side in ("forward", "backward")
+            )

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from components.stores.impressions import ImpressionStore
-from components.stores.live.durable import DurableEvents
+from components.stores.live.durable import DurableEvents, OnDisk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-    from typing import Self
 
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from components.datasets import Table
 
 
-class DurableImpressions(ImpressionStore):
+class DurableImpressions(OnDisk, ImpressionStore):
     """An :class:`~components.stores.impressions.ImpressionStore` that survives a restart.
 
     The two answer alike as long as clocks do not run backwards. An impression is on the disk when ``record`` returns;
@@ -60,17 +59,3 @@ class DurableImpressions(ImpressionStore):
         rows = batch.get("impressions")
         if rows is not None:
             self._events.add(rows["viewer_id"], rows["post_id"], rows["time_ms"])
-
-    def expire(self, now_ms: int) -> None:
-        """Delete what no longer counts; ``record`` does it once an hour."""
-        self._events.expire(now_ms)
-
-    def close(self) -> None:
-        """Give the file back."""
-        self._events.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from components.stores.live.checkpoint import joined, parted
 from components.stores.live.edge_rows import EdgeRows, after_in_group
 from components.stores.live.keyed_table import KeyedTable
 
@@ -152,16 +153,11 @@ class RecentPosts:
         """What :meth:`load_arrays` takes."""
         with self._lock:
             parts = {"posts": self._posts, **self._by_author}
-            return {
-                f"{name}.{key}": array for name, part in parts.items() for key, array in part.arrays().items()
-            }
+            return joined({name: part.arrays() for name, part in parts.items()})
 
     def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Become what :meth:`arrays` told."""
-        parts: dict[str, dict[str, NDArray[Any]]] = {}
-        for name, array in arrays.items():
-            part, key = name.split(".", 1)
-            parts.setdefault(part, {})[key] = array
+        parts = parted(arrays)
         with self._lock:
             self._posts.load_arrays(parts["posts"])
             self._by_author = {kind: EdgeRows.of_arrays(parts[kind]) for kind in _KINDS}

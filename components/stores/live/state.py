@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -11,6 +11,7 @@ from components.datasets import Relation, Table
 from components.datasets.event_lines import KEYS
 from components.datasets.schema import SCHEMA
 from components.stores.from_dataset import NEGATIVE
+from components.stores.live.checkpoint import joined, parted
 from components.stores.live.edges import EdgeStore
 from components.stores.live.keyed_table import KeyedTable
 from components.stores.live.recent_posts import RecentLimits, RecentPosts
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-Arrays: TypeAlias = "dict[str, NDArray[Any]]"
 LISTS = ("labels", "account_labels", "muted_words", "undated")
 """Tables that are kept as they come."""
 _EDGES = {
@@ -152,22 +152,14 @@ class LiveState:
         """Memory of all columns, without what objects point to."""
         return sum(part.nbytes for part in (self.recent, self.users, self.posts, *self.edges.values()))
 
-    def arrays(self) -> Arrays:
+    def arrays(self) -> dict[str, NDArray[Any]]:
         """What :meth:`load_arrays` takes."""
         parts = {name: part.arrays() for name, part in self._parts().items()}
-        lists = {name: {column: table[column] for column in table} for name, table in self._lists.items()}
-        return {
-            f"{part}/{name}": array
-            for part, arrays in {**parts, **lists}.items()
-            for name, array in arrays.items()
-        }
+        return joined({**parts, **self._lists}, "/")
 
     def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Become what :meth:`arrays` told."""
-        split: dict[str, Arrays] = {}
-        for name, array in arrays.items():
-            part, key = name.split("/", 1)
-            split.setdefault(part, {})[key] = array
+        split = parted(arrays, "/")
         for name, part in self._parts().items():
             part.load_arrays(split[name])
         self._lists = {name: Table(split[name]) for name in LISTS}

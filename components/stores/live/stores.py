@@ -9,9 +9,9 @@ import attrs
 import numpy as np
 
 from components.datasets import DataError, Dataset, Table
-from components.datasets.dataset import FOREVER_MS, completed
+from components.datasets.dataset import FOREVER_MS, completed, filled
 from components.datasets.event_lines import DELETIONS, TABLES
-from components.datasets.schema import CLOCKS, MANDATORY
+from components.datasets.schema import CLOCKS
 from components.stores.from_dataset import stores_of
 from components.stores.live.checkpoint import read_checkpoint, write_checkpoint
 from components.stores.live.recent_posts import RecentLimits
@@ -187,12 +187,10 @@ def _checked(name: str, rows: Table) -> Table:
     """The columns of the schema in its dtypes, missing ones at their default."""
     if name not in TABLES:
         raise DataError("events", [f"expected a table of {', '.join(TABLES)}, got {name!r}"])
-    columns: dict[str, NDArray[Any]] = {}
-    for column, field in TABLES[name].items():
-        if column in rows:
-            columns[column] = rows[column].astype(field.dtype, copy=False)
-        elif field.default is MANDATORY:
+    complete = filled(rows, TABLES[name])
+    for column in TABLES[name]:
+        if column not in complete:
             raise DataError("events", [f"{name}.{column}: mandatory column is missing"])
-        else:
-            columns[column] = np.full(len(rows), field.default, dtype=field.dtype)
-    return Table(columns)
+    return Table(
+        {column: complete[column].astype(field.dtype, copy=False) for column, field in TABLES[name].items()}
+    )

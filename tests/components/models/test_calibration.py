@@ -12,7 +12,15 @@ from scipy.special import expit, logit
 
 from components.evaluation.calibration import mean_ratio
 from components.evaluation.classification import auc, log_loss
-from components.models.calibration import Bias, Calibration, Identity, Isotonic, Platt, fit_calibrator
+from components.models.calibration import (
+    Bias,
+    Calibration,
+    Identity,
+    Isotonic,
+    Platt,
+    fit_calibrator,
+    pooled_positives,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,6 +93,60 @@ def test_an_integer_weight_equals_repeating_the_row_up_to_smoothing(seed: int, m
     weighted = fit_calibrator(logits, labels, weights, method=method)  # type: ignore[arg-type]
     repeated = fit_calibrator(np.repeat(logits, weights), np.repeat(labels, weights), method=method)  # type: ignore[arg-type]
     np.testing.assert_allclose(weighted.probability(logits), repeated.probability(logits), atol=2e-3)
+
+
+@given(st.integers(0, 1000))
+def test_isotonic_keeps_the_observed_rate_where_rows_crowd_at_one_end(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    logits = -3.0 - rng.exponential(0.3, 20_000) ** 2
+    labels = (rng.random(20_000) < expit(logits)).astype(float)
+    found = fit_calibrator(logits, labels, method="isotonic").probability(logits)
+    assert mean_ratio(labels, found) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_heads_that_move_together_lend_each_other_their_positives() -> None:
+    observed = np.array([11_000.0, 2_200.0, 2.0])
+    predicted = np.array([10_000.0, 2_000.0, 10.0])
+    # All that is sure moved by a tenth; two of eleven where the others say eleven is no reason to doubt it.
+    found = pooled_positives(observed, predicted)
+    np.testing.assert_allclose(found, 1.1 * predicted, rtol=0.02)
+
+
+def test_heads_that_move_apart_keep_their_own_positives() -> None:
+    observed = np.array([20_000.0, 1_000.0, 50.0, 4_000.0])
+    predicted = np.array([10_000.0, 2_000.0, 100.0, 1_000.0])
+    np.testing.assert_allclose(pooled_positives(observed, predicted), observed, rtol=0.05)
+
+
+def test_pooling_comes_closer_to_rare_heads_than_counting_or_leaving_them() -> None:
+    rng = np.random.default_rng(0)
+    positives = np.array([20_000, 10_000, 5_000, 2_000, 500, 100, 50, 20])
+    errors = {"pooled": [], "counted": [], "left": []}
+    for _ in range(300):
+        true = positives * np.exp(0.1 + 0.03 * rng.normal(size=len(positives)))
+        observed = rng.poisson(true).astype(float)
+        for name, guess in (
+            ("pooled", pooled_positives(observed, positives.astype(float))),
+            ("counted", observed + 0.5),
+            ("left", positives),
+        ):
+            errors[name].append(np.log(guess / true)[-4:] ** 2)
+    rms = {name: float(np.sqrt(np.mean(values))) for name, values in errors.items()}
+    assert rms["pooled"] < 0.6 * min(rms["counted"], rms["left"])
+
+
+def test_all_heads_are_fitted_by_what_became_of_all_of_them() -> None:
+    rng = np.random.default_rng(0)
+    logits = np.stack([rng.normal(-2.0, 0.5, 40_000), rng.normal(-7.5, 0.5, 40_000)], axis=1)
+    labels = (rng.random(logits.shape) < expit(logits + 0.4)).astype(float)
+    found = Calibration.fit(["common", "rare"], logits, labels)
+    assert [head.kind for head in found.heads.values()] == ["platt", "bias"]
+    rates = found.probabilities(logits).sum(axis=0)
+    np.testing.assert_allclose(
+        rates, pooled_positives(labels.sum(axis=0), expit(logits).sum(axis=0)), rtol=1e-4
+    )
+    alone = Calibration.fit(["rare"], logits[:, 1:], labels[:, 1:])
+    assert alone.heads["rare"] == Bias.fit(logits[:, 1], labels[:, 1], np.ones(40_000))
 
 
 def test_isotonic_blocks_are_the_observed_rates() -> None:

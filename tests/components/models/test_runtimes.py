@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from components.models.heavy_ranker.batch import Inputs
 from components.models.heavy_ranker.datasets import MemoryDataset
 from components.models.heavy_ranker.fused import fuse_towers
 from components.models.heavy_ranker.load import load_config
-from components.models.heavy_ranker.model import HeavyRanker
+from components.models.heavy_ranker.model import HeavyRanker, to_bfloat16
 from components.models.heavy_ranker.predictor import Predictor
 from components.models.heavy_ranker.priors import start_at_rates
 from components.models.heavy_ranker.synthetic import World
@@ -83,7 +85,10 @@ def test_the_viewer_enters_once_and_the_answer_stays():
         norm.weight.uniform_(0.5, 2.0)
         norm.bias.uniform_(-1.0, 1.0)
         found, exact = ViewerOnce(model, viewer)(Inputs.of(rows)), model(Inputs.of(rows))
+        narrow = to_bfloat16(copy.deepcopy(model))
+        rounded = ViewerOnce(narrow, viewer)(Inputs.of(rows)).sigmoid(), narrow(Inputs.of(rows)).sigmoid()
     np.testing.assert_allclose(found.numpy(), exact.numpy(), atol=2e-5)
+    np.testing.assert_allclose(rounded[0].numpy(), rounded[1].numpy(), atol=0.01)
 
 
 @pytest.mark.parametrize(
