@@ -1,4 +1,4 @@
-"""Spread authors: a factor on a score, after which the list is sorted again."""
+"""Spread authors: by a factor on a score, after which the list is sorted again, or by leaving posts out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from components.stores.types import setting
+from components.stores.types import Post, setting
+from components.transforms.conversations import first_of_each
 from mixer import Candidates, Column, Transform, note, tracing
 from mixer.params import Param
 from mixer.transforms import Trait
@@ -40,6 +41,30 @@ class AuthorDiversity(Transform[Any, Any]):
         if tracing():
             note(self.name, candidates, spread, terms={"factor": factor[order]})
         return spread
+
+
+@attrs.frozen
+class OneOfEachStranger(Transform[Any, Post]):
+    """Keeps, of the posts of one author out of network that one source found, the one with the best score.
+
+    A post that several sources found is the first one's. The order stays; of equal scores, the first post does.
+
+    Source: For You of 2023: the best of each author and suggest type out of network.
+    """
+
+    enabled: bool | Param[bool] = True
+    traits = Trait.DROPS
+
+    def transform(self, target: Any, candidates: Candidates[Post]) -> Candidates[Post]:
+        provenance, strangers = candidates.provenance, np.flatnonzero(~candidates[Post.in_network])
+        if not setting(target, self.enabled) or provenance is None:
+            return candidates
+        kinds = provenance.primary_of(candidates.handles[strangers]).astype(np.int64)
+        keys = candidates[Post.author_row][strangers] * len(provenance.names) + kinds
+        by_score = np.argsort(-np.nan_to_num(candidates[Post.score][strangers], nan=-np.inf), kind="stable")
+        kept = candidates[Post.in_network].copy()
+        kept[strangers[by_score[first_of_each(keys[by_score])]]] = True
+        return candidates.pick(np.flatnonzero(kept))
 
 
 def earlier_equal(values: NDArray[Any]) -> NDArray[np.int64]:
