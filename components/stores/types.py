@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 import numpy as np
@@ -11,6 +11,9 @@ import numpy as np
 from components.stores.stores import History
 from mixer import Candidate, Target, column
 from mixer.params import Param
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 V = TypeVar("V")
 
@@ -200,6 +203,14 @@ class Paging:
     newer_than_ms: int = 0
 
 
+@attrs.frozen(eq=False)
+class Replay:
+    """Candidates of an earlier request with the ranker's scores, ``(n,)`` each, best first."""
+
+    ids: NDArray[np.int64]
+    scores: NDArray[np.float32]
+
+
 @attrs.frozen
 class Viewer(Target):
     """Who a timeline or a list of accounts is for.
@@ -211,6 +222,7 @@ class Viewer(Target):
         settings: what the viewer has told about themselves.
         controls: what the viewer asks of the timeline.
         paging: which page is wanted, as the request's cursor said; filled in by the flow.
+        replay: what to show again instead of looking anew; filled in by the flow.
     """
 
     user_id: int
@@ -219,6 +231,7 @@ class Viewer(Target):
     settings: Settings = Settings()
     controls: Controls = Controls()
     paging: Paging = Paging()
+    replay: Replay | None = attrs.field(default=None, repr=False, eq=False)
 
     @property
     def history(self) -> History:

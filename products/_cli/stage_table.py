@@ -8,6 +8,7 @@ from typing import Any
 
 from components.predicates.switched import Switched
 from components.rankers.combined import UnlessLoaded
+from components.rankers.replay import Remembered
 from components.transforms.guarded import FailOpen
 from mixer import RecommendationFlow, SourceRegistry
 from mixer.candidate_predicates import AllOf
@@ -28,7 +29,7 @@ def stage_table(flow: RecommendationFlow[Any, Any]) -> str:
     return "\n".join(lines)
 
 
-HOLDERS = (SourceRegistry, Switched, AllOf, FailOpen, UnlessLoaded)
+HOLDERS = (SourceRegistry, Switched, AllOf, FailOpen, UnlessLoaded, Remembered)
 
 
 def _leaves(component: Component) -> Iterator[Component]:

@@ -1,0 +1,62 @@
+"""Scores once, ranks twice: remember what a ranker said, and say it again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import numpy as np
+
+from components.stores.replays import ReplayStore
+from components.stores.types import Post, Viewer
+from mixer import Candidates, Ranker
+from mixer.component import resolved
+from mixer.params import Param
+from mixer.transforms import Trait
+
+
+@attrs.frozen
+class Remembered(Ranker[Viewer, Post]):
+    """Ranks as the inner ranker does, and remembers its scores for the viewer's next request.
+
+    Args:
+        inner: scores.
+        replays: where to remember it; not where a request must leave no trace.
+        switch: whether the request wants that.
+        without: sources whose candidates are not for reuse.
+    """
+
+    inner: Ranker[Viewer, Post]
+    replays: ReplayStore
+    switch: Param[bool]
+    without: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    @property
+    def traits(self) -> Trait:  # type: ignore[override] - computed
+        return self.inner.traits
+
+    async def rank(self, target: Viewer, candidates: Candidates[Post]) -> Candidates[Post]:
+        ranked = await resolved(self.inner.rank(target, candidates))
+        if target.request.params[self.switch] and not target.request.debug.skip_side_effects:
+            reusable = self._reusable(ranked)
+            self.replays.keep(target, reusable.ids, reusable[Post.score])
+        return ranked
+
+    def _reusable(self, ranked: Candidates[Post]) -> Candidates[Post]:
+        provenance = ranked.provenance
+        if provenance is None:
+            return ranked
+        left_out = [at for at, name in enumerate(provenance.names) if name in self.without]
+        return ranked.pick(np.flatnonzero(~np.isin(provenance.primary_of(ranked.handles), left_out)))
+
+
+@attrs.frozen
+class AsBefore(Ranker[Any, Post]):
+    """Ranks by the score that the source of replayed candidates brought along."""
+
+    def rank(self, target: Any, candidates: Candidates[Post]) -> Candidates[Post]:
+        return candidates.with_columns({Post.score: candidates[Post.source_score]}).sort(Post.score)
