@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from components.sources.answers import best, posts_at
+from components.sources.topics import asked_topics
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer, setting
 from components.stores.vectors import HOUR_MS, RecentVectors
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 @attrs.frozen
 class NearestPosts(CandidateSource[Viewer, Post]):
     """The young posts whose vectors have the largest inner product with the viewer's; search is exact.
+
+    A request that names one to six topics gets posts on them alone.
 
     Args:
         vectors: of viewers and posts; the source bears the name of their encoder.
@@ -45,6 +48,8 @@ class NearestPosts(CandidateSource[Viewer, Post]):
         scores = np.concatenate([kept.vectors @ wanted, fresh.vectors @ wanted])
         since_ms = viewer.history.now_ms - setting(viewer, self.vectors.max_age_h) * HOUR_MS
         scores[stores.posts.created_ms[rows] < since_ms] = -1.0
+        if topics := asked_topics(viewer):
+            scores[~np.isin(stores.posts.number("topic", -1)[rows], list(topics))] = -1.0
         chosen = best(scores, viewer.request.scaled(setting(viewer, self.cap)))
         return posts_at(stores, rows[chosen], scores[chosen])
 
