@@ -13,17 +13,21 @@ from components.hydrators.posts import Affinity, NetworkStatus, Popularity, Post
 from components.hydrators.relationship import FollowedBy, MutualFollow
 from components.predicates.switched import Switched
 from components.predicates.viewer import known_user
+from components.rankers.replay import AsBefore, Remembered
 from components.side_effects.impressions import RecordImpressions
 from components.sources.authors import RecommendedAuthors, followed_by_followed
 from components.sources.backfill import Backfill
 from components.sources.exploration import NewAuthors
 from components.sources.liked_by_followed import LikedByFollowed
 from components.sources.posts import CoEngagement, InNetwork, PopularPosts
+from components.sources.replayed import ReplayedPosts
+from components.sources.topics import TopicPosts
 from components.sources.trending import TrendingPosts
 from components.stores.controls import ControlStore
 from components.stores.impressions import ImpressionStore
+from components.stores.replays import ReplayStore
 from components.stores.stores import History, Stores
-from components.stores.types import Controls, Post, Viewer
+from components.stores.types import Controls, Post, Replay, Viewer
 from components.stores.views import ViewCounts
 from components.transforms.showing import PostText, author_proof, post_proof
 from components.visibility.engine import Visibility, Visible, Warn
@@ -109,6 +113,7 @@ class ForYou(RecommendationFlow[Viewer, Post]):
                     params.MAX_AGE_H,
                     AUTHOR_POSTS,
                 ).fail_open(),
+                TopicPosts(stores, params.TOPICS_CAP, params.MAX_AGE_H, params.WINDOW_H).fail_open(),
                 TrendingPosts(stores, "topic", params.TRENDING_CAP, params.MAX_AGE_H).fail_open(),
                 PopularPosts(stores, params.POPULAR_CAP, params.MAX_AGE_H, params.WINDOW_H).fail_open(),
                 NewAuthors(stores, slate=params.EXPLORE_SLATE, max_age_h=params.MAX_AGE_H).fail_open(),
@@ -116,13 +121,29 @@ class ForYou(RecommendationFlow[Viewer, Post]):
                 Backfill(stores, params.BACKFILL_CAP, params.MAX_AGE_H, params.BACKFILL_AGE_H).fail_open(),
             ]
         )
-        self.ranker = ranked(stores, ranker)
+        self.replays = ReplayStore()
+        self.replayed = ReplayedPosts(stores).fail_open()
+        remembered = Remembered(ranker, self.replays, params.REPLAY, frozenset({Backfill.label}))
+        self.ranker = ranked(stores, remembered)
+        self.as_before = AsBefore()
 
     async def update_target(self, target: Viewer) -> Viewer:
         controls = await self._controls(target)
         known = await self._known(target, controls)
         paging = paging_of(self.cursors, target.request.cursor)
-        return attrs.evolve(target, known=known, controls=controls, paging=paging)
+        viewer = attrs.evolve(target, known=known, controls=controls, paging=paging)
+        return (
+            attrs.evolve(viewer, replay=self._replay(viewer))
+            if viewer.request.params[params.REPLAY]
+            else viewer
+        )
+
+    def _replay(self, viewer: Viewer) -> Replay | None:
+        # Who asks for what is newer wants none of it, and what is captured must not depend on what came before.
+        if viewer.paging.newer_than_ms or viewer.request.debug.capture:
+            return None
+        found = self.replays.of(viewer)
+        return found if found and len(found.ids) >= viewer.request.params[params.REPLAY_LEAST] else None
 
     async def _controls(self, target: Viewer) -> Controls:
         if self.controls is None:
@@ -155,7 +176,7 @@ class ForYou(RecommendationFlow[Viewer, Post]):
         return history_is_there.and_then(known_user)
 
     def candidate_sources(self, target: Viewer) -> Sequence[CandidateSource[Viewer, Post]]:
-        return self.sources.all()
+        return self.sources.all() if target.replay is None else (self.replayed,)
 
     def hydrate_candidates(self) -> Sequence[Hydrator[Viewer, Post]]:
         stores = self.stores
@@ -181,7 +202,7 @@ class ForYou(RecommendationFlow[Viewer, Post]):
         return np.concatenate([served, np.array(viewer.paging.shown, dtype=np.int64)])
 
     def select_ranker(self, target: Viewer) -> Ranker[Viewer, Post]:
-        return self.ranker
+        return self.ranker if target.replay is None else self.as_before
 
     def post_ranker_transform(self) -> Transform[Viewer, Post]:
         return adjusted(self.stores)

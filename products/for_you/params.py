@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.models.weighted_score import APRIL_2023, WEIGHT_SETS
+from components.stores.replays import LEAST
 from mixer.params import Param, param
 
 RESULTS = param("for_you.results", 20, minimum=0, maximum=1_000, doc="Posts in an answer.")
@@ -30,6 +31,13 @@ TRENDING_CAP = param(
 AUTHORS_CAP = param(
     "for_you.recommended_authors.cap", 100, minimum=0, maximum=5_000, doc="Posts by whom the followed follow."
 )
+TOPICS_CAP = param(
+    "for_you.topics.cap",
+    1_000,
+    minimum=0,
+    maximum=5_000,
+    doc="Posts on one to six topics that a request names.",
+)
 EXPLORE_SLATE = param(
     "for_you.exploration.slate", 600, minimum=0, maximum=5_000, doc="Posts of which a twentieth explores."
 )
@@ -44,12 +52,26 @@ HEAVY_CAP = param(
     "for_you.heavy.cap", 500, minimum=1, maximum=5_000, doc="Posts that the light ranker leaves to the heavy."
 )
 RANK_CAP = param("for_you.ranker.cap", 1_500, minimum=1, maximum=5_000, doc="Posts ranked at full quality.")
+REPLAY = param(
+    "for_you.replay",
+    False,
+    doc="Rank what was ranked within three minutes as before, and look for nothing new.",
+)
+REPLAY_LEAST = param(
+    "for_you.replay.least",
+    LEAST,
+    minimum=1,
+    doc="Ranked posts that there must be for that; with fewer, look anew.",
+)
 DECAY = param(
     "for_you.diversity.decay", 0.5, minimum=0.0, maximum=1.0, doc="What each further post of an author keeps."
 )
 FLOOR = param("for_you.diversity.floor", 0.25, minimum=0.0, maximum=1.0, doc="What a post keeps at least.")
 STRANGER_FACTOR = param(
     "for_you.out_of_network.factor", 0.75, minimum=0.0, maximum=1.0, doc="What a post out of network keeps."
+)
+STRANGER_ONCE = param(
+    "for_you.out_of_network.once", True, doc="One post of an author out of network from each source."
 )
 
 COLD_START = param("for_you.cold_start", True, doc="Lift one post of a small author that few have seen.")

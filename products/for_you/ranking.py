@@ -7,7 +7,7 @@ from components.sources.backfill import Backfill
 from components.stores.stores import SHOW_LESS, Stores
 from components.stores.types import Post, Viewer
 from components.transforms.conversations import OneOfEachConversation, OneOfEachOriginal, OneOfEachStory
-from components.transforms.diversity import AuthorDiversity
+from components.transforms.diversity import AuthorDiversity, OneOfEachStranger
 from components.transforms.ranking_input import FirstToRank, SourceScores, SourcesLast
 from components.transforms.scoring import ColdStartLift, FeedbackFatigue, NetworkDiscount, RecencyDecay
 from components.transforms.slates import DeterminantalSlate, TopicAndAuthor
@@ -58,6 +58,7 @@ def adjusted(stores: Stores) -> Transform[Viewer, Post]:
         .then(lift.gated(ParamIsOn(params.COLD_START)))
         .then(AuthorDiversity(Post.author_row, Post.score, params.DECAY, params.FLOOR))
         .then(NetworkDiscount(stores.posts, params.STRANGER_FACTOR))
+        .then(OneOfEachStranger(params.STRANGER_ONCE).observe("one_of_each_stranger"))
         .then(slate.gated(ParamIsOn(params.SLATE)))
         .then(OneOfEachConversation(stores, params.CONVERSATIONS))
         .then(OneOfEachStory(stores, params.STORIES))

@@ -9,9 +9,10 @@ import pytest
 
 from components.datasets import Action, Table
 from components.rankers.light import LogisticRanker, feature_matrix
+from components.sources.topics import FEW_TOPICS
 from components.stores.from_dataset import stores_of
 from components.stores.stores import mask_of
-from components.stores.types import Post, Viewer
+from components.stores.types import Controls, Post, Viewer
 from mixer import DebugOptions, Outcome, Request
 from mixer.params import Params
 from mixer.rankers import KeepOrder
@@ -22,7 +23,7 @@ from products.for_you.flow import ForYou
 from products.for_you.training import INPUTS, Collector, Training, moments_of, train
 
 USERS = range(1, 201, 7)
-GOLDEN = [19840, 19710, 18970, 19890, 19810, 19430, 18160, 19650, 19970, 19200]
+GOLDEN = [19710, 19840, 19810, 19430, 19890, 18970, 18160, 19970, 19650, 19200]
 
 
 def viewer_of(stores, user, **fields):
@@ -70,7 +71,7 @@ async def test_every_source_contributes_and_every_candidate_names_its_sources(st
             assert provenance.names[int(provenance.source[handle])] in names
             found |= set(names)
     known = {"in_network", "co_engagement", "popular"}
-    later = {"liked_by_followed", "trending_topic", "new_authors", "backfill"}
+    later = {"liked_by_followed", "recommended_authors", "trending_topic", "new_authors", "backfill"}
     assert found == known | later
 
 
@@ -286,3 +287,33 @@ async def test_the_closest_connection_is_the_reason(stores, for_you):
             assert (f" {post.followed_by - 1} other" in why) == (case == "followed" and post.followed_by > 1)
             told[case] += 1
     assert min(told.values()) > 0
+
+
+async def test_strangers_come_once_from_each_source_unless_switched_off(stores, for_you):
+    most = {}
+    for once in (True, False):
+        counts = []
+        for user in USERS:
+            settings = {params.STRANGER_ONCE: once, params.RESULTS: 200}
+            posts = (await for_you.process(unseen(stores, user, settings))).candidates
+            strangers = posts.pick(np.flatnonzero(~posts[Post.in_network]))
+            sources = posts.provenance.primary_of(strangers.handles).tolist()
+            pairs = list(zip(strangers[Post.author_row].tolist(), sources, strict=True))
+            counts.append(max(pairs.count(pair) for pair in pairs))
+        most[once] = max(counts)
+    assert most[True] == 1 < most[False]
+
+
+@pytest.mark.parametrize("named", [1, 6, 7])
+async def test_a_request_for_a_few_topics_looks_for_posts_on_them(stores, for_you, named):
+    topic, wanted = stores.posts.number("topic", -1), frozenset(range(1, 1 + named))
+    shown = {}
+    for cap in (params.TOPICS_CAP.default, 0):
+        viewer = unseen(stores, USERS[0], {params.TOPICS_CAP: cap, params.RESULTS: 400})
+        viewer = attrs.evolve(viewer, controls=Controls(topics=wanted))
+        posts = (await for_you.process(viewer)).candidates
+        assert set(topic[posts[Post.row]].tolist()) <= wanted
+        shown[cap] = len(posts)
+    few = named <= FEW_TOPICS
+    assert (shown[params.TOPICS_CAP.default] > shown[0]) == few
+    assert shown[0] > 0
