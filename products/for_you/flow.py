@@ -132,18 +132,15 @@ class ForYou(RecommendationFlow[Viewer, Post]):
         known = await self._known(target, controls)
         paging = paging_of(self.cursors, target.request.cursor)
         viewer = attrs.evolve(target, known=known, controls=controls, paging=paging)
-        return (
-            attrs.evolve(viewer, replay=self._replay(viewer))
-            if viewer.request.params[params.REPLAY]
-            else viewer
-        )
+        return attrs.evolve(viewer, replay=self._replay(viewer))
 
     def _replay(self, viewer: Viewer) -> Replay | None:
+        settings = viewer.request.params
         # Who asks for what is newer wants none of it, and what is captured must not depend on what came before.
-        if viewer.paging.newer_than_ms or viewer.request.debug.capture:
+        if not settings[params.REPLAY] or viewer.paging.newer_than_ms or viewer.request.debug.capture:
             return None
         found = self.replays.of(viewer)
-        return found if found and len(found.ids) >= viewer.request.params[params.REPLAY_LEAST] else None
+        return found if found and len(found.ids) >= settings[params.REPLAY_LEAST] else None
 
     async def _controls(self, target: Viewer) -> Controls:
         if self.controls is None:

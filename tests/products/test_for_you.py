@@ -289,13 +289,20 @@ async def test_the_closest_connection_is_the_reason(stores, for_you):
     assert min(told.values()) > 0
 
 
+def count_of(result, stage):
+    """Candidates after a stage."""
+    return next(one.count_out for one in result.trace.stages if one.name == stage)
+
+
 async def test_strangers_come_once_from_each_source_unless_switched_off(stores, for_you):
     most = {}
     for once in (True, False):
         counts = []
         for user in USERS:
             settings = {params.STRANGER_ONCE: once, params.RESULTS: 200}
-            posts = (await for_you.process(unseen(stores, user, settings))).candidates
+            result = await for_you.process(unseen(stores, user, settings))
+            posts, seen = result.candidates, {one.name: one.rows for one in result.trace.components}
+            assert (seen["one_of_each_stranger"] < count_of(result, "ranker")) == once
             strangers = posts.pick(np.flatnonzero(~posts[Post.in_network]))
             sources = posts.provenance.primary_of(strangers.handles).tolist()
             pairs = list(zip(strangers[Post.author_row].tolist(), sources, strict=True))
