@@ -34,7 +34,7 @@ from products.for_you import answer, params
 from products.for_you.embeddings import NO_EMBEDDINGS, Embeddings, learned
 from products.for_you.evaluation import OFFLINE
 from products.for_you.flow import ForYou
-from products.for_you.shown import SHOWN
+from products.for_you.reranked import SHOWN
 from products.for_you.training import INPUTS, Training, train, train_trees
 
 VERSION = (
