@@ -49,6 +49,10 @@ STRANGER_FACTOR = param(
     "for_you.out_of_network.factor", 0.75, minimum=0.0, maximum=1.0, doc="What a post out of network keeps."
 )
 
+QUOTAS = param("for_you.quotas", True, doc="Put what is over the quotas of both networks behind the rest.")
+IN_QUOTA = param("for_you.quotas.in_network", 60, minimum=0, doc="Posts by followed people in front.")
+OUT_QUOTA = param("for_you.quotas.out_of_network", 60, minimum=0, doc="Posts by strangers in front.")
+
 COLD_START = param("for_you.cold_start", True, doc="Lift one post of a small author that few have seen.")
 COLD_START_FOLLOWERS = param(
     "for_you.cold_start.followers", 1_000, minimum=0, doc="A small author has at most so many followers."
@@ -85,6 +89,14 @@ PROMPT_FOLLOWS = param(
     "for_you.prompts.least_follows", 5, minimum=0, doc="Who follows fewer is asked to follow somebody."
 )
 PAGE = param("for_you.home.page", 35, minimum=1, maximum=200, doc="Posts on a page of the home timeline.")
+POOL = param(
+    "for_you.home.pool",
+    120,
+    minimum=0,
+    maximum=1_000,
+    doc="Posts that a page is blended from, if larger than it.",
+)
+RUN = param("for_you.home.run", 2, minimum=1, doc="Strangers in a row while there are others.")
 FOLLOWING = param(
     "for_you.following.results", 100, minimum=0, maximum=1_000, doc="Posts on the following timeline."
 )

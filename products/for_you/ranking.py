@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from components.rankers.arrival import InArrivalOrder
-from components.sources.backfill import Backfill
 from components.stores.stores import SHOW_LESS, Stores
 from components.stores.types import Post, Viewer
 from components.transforms.conversations import OneOfEachConversation, OneOfEachOriginal, OneOfEachStory
 from components.transforms.diversity import AuthorDiversity
+from components.transforms.quotas import NetworkQuotas
 from components.transforms.ranking_input import FirstToRank, SourceScores, SourcesLast
 from components.transforms.scoring import ColdStartLift, FeedbackFatigue, NetworkDiscount, RecencyDecay
 from components.transforms.slates import DeterminantalSlate, TopicAndAuthor
@@ -16,6 +16,7 @@ from mixer import Deduplicate, Ranker, Transform, chain
 from mixer.predicates import ParamIsOn
 from products.for_you import params
 
+BACKFILL = "backfill"
 SOURCE_SCORES = {
     "in_network": Post.in_network_score,
     "co_engagement": Post.co_engagement_score,
@@ -46,7 +47,7 @@ def adjusted(stores: Stores) -> Transform[Viewer, Post]:
     """What becomes of the scores, and what is shown once.
 
     Source: 2026's order: cold start, authors, strangers, then the slate as a whole; wishes and fatigue, which are
-    about the viewer alone, come before.
+    about the viewer alone, come before. Quotas are of 2023.
     """
     slate = DeterminantalSlate(TopicAndAuthor(stores.posts), Post.score, params.SLATE_THETA)
     lift = ColdStartLift(stores.posts, Post.views, params.COLD_START_FOLLOWERS, params.COLD_START_VIEWS)
@@ -60,5 +61,10 @@ def adjusted(stores: Stores) -> Transform[Viewer, Post]:
         .then(slate.gated(ParamIsOn(params.SLATE)))
         .then(OneOfEachConversation(stores, params.CONVERSATIONS))
         .then(OneOfEachStory(stores, params.STORIES))
-        .then(SourcesLast(frozenset({Backfill(stores).name})))
+        .then(
+            NetworkQuotas(params.IN_QUOTA, params.OUT_QUOTA, frozenset({BACKFILL})).gated(
+                ParamIsOn(params.QUOTAS)
+            )
+        )
+        .then(SourcesLast(frozenset({BACKFILL})))
     )

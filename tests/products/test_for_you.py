@@ -252,3 +252,29 @@ async def test_a_small_author_is_lifted_where_large_ones_lead(stores, for_you):
 
     assert best_place(lifted) <= best_place(plain)
     assert best_place(lifted) <= 16
+
+
+async def test_quotas_balance_a_slate_and_never_shorten_it(stores, for_you):
+    """With room for one of each network, the second of either stands behind; without quotas nothing moves."""
+    for user in USERS:
+        slates = {}
+        for on in (True, False):
+            settings = {
+                params.QUOTAS: on,
+                params.IN_QUOTA: 4,
+                params.OUT_QUOTA: 4,
+                params.BACKFILL_CAP: 0,
+                params.RESULTS: 40,
+            }
+            debug = DebugOptions(trace=True, skip_side_effects=True)
+            slates[on] = await for_you.process(viewer_of(stores, user, params=settings, debug=debug))
+        balanced, plain = (slates[on].candidates for on in (True, False))
+        assert len(balanced) == len(plain)
+        inside = balanced[Post.in_network]
+        assert inside[:8].sum() == min(4, inside.sum())
+        last = slates[True].trace.story(int(balanced.ids[-1]))
+        events = {event.component: event.values for event in last.events}
+        assert events["network_quotas"]["over_quota"] == 1.0
+        assert "network_quotas" not in {
+            event.component for event in slates[False].trace.story(int(plain.ids[-1])).events
+        }
