@@ -31,6 +31,7 @@ class Post(Candidate):
     recent_engagements = column(np.float32, default=np.nan, doc="engagements in the window before now")
     followed_engagers = column(np.int32, default=0, doc="how many whom the viewer follows engaged with it")
     author_followers = column(np.float32, default=np.nan, doc="followers of the author")
+    mutual_follow = column(np.bool_, default=False, doc="viewer and author follow each other")
     views = column(np.int64, default=-1, doc="how often it was shown, to whomever; -1 if unknown")
     age_h = column(np.float32, default=np.nan, doc="hours since it was posted")
     same_language = column(np.float32, default=np.nan, doc="1 in a language the viewer engages with, else 0")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from components.models.weighted_score import APRIL_2023, WEIGHT_SETS
+from components.models.weighted_score import APRIL_2023, MUTUAL_REPLY_BOOST, WEIGHT_SETS
 from mixer.params import Param, param
 
 RESULTS = param("for_you.results", 20, minimum=0, maximum=1_000, doc="Posts in an answer.")
@@ -129,6 +129,15 @@ WEIGHT_SET = param(
     APRIL_2023.name,
     choices=tuple(WEIGHT_SETS),
     doc="Published weights of the heads.",
+)
+MUTUAL_REPLY = param(
+    "for_you.heavy.mutual_reply_boost",
+    MUTUAL_REPLY_BOOST,
+    minimum=0.0,
+    doc="Added to the reply weight of 2026 among people who follow each other.",
+)
+VIDEO_GATE = param(
+    "for_you.heavy.video_gate", True, doc="Under weights of 2026, count video views of more than 10 s alone."
 )
 WEIGHT_FACTORS: Mapping[str, Param[float]] = {
     head: param(
