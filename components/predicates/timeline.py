@@ -77,6 +77,24 @@ class NoStrangersReplies(CandidatePredicate[Viewer, Post]):
 
 
 @attrs.frozen
+class WholeConversation(CandidatePredicate[Viewer, Post]):
+    """Drops replies that cannot be displayed with the root of their conversation, because something above is not here.
+
+    A reply is displayed with root and parent. Both are here if what stands above it is, up to a post that answers
+    nothing; whether those may be shown is for others to say.
+
+    Source: the filter of invalid conversation modules of 2023: three posts, or a root and a post that answers it.
+    """
+
+    stores: Stores = attrs.field(repr=False)
+    reason: ClassVar[str] = "conversation_without_root"
+
+    def check(self, viewer: Viewer, posts: Candidates[Post]) -> Verdicts:
+        threads = self.stores.posts.threads
+        return Verdicts.keep_where(~threads.is_reply[threads.top(posts[Post.row])], self.reason)
+
+
+@attrs.frozen
 class ForSubscribers(CandidatePredicate[Viewer, Post]):
     """Drops what is for subscribers of an author to whom the viewer does not subscribe."""
 

@@ -115,12 +115,14 @@ class Settings:
         age: in years; None if not stated.
         age_is_required: where the viewer is, sensitive posts are only for those who stated their age.
         sees_sensitive: wants no warnings.
+        country: two letters of where the viewer is; empty if unknown.
     """
 
     logged_in: bool = True
     age: int | None = None
     age_is_required: bool = False
     sees_sensitive: bool = False
+    country: str = ""
 
     @property
     def under_age(self) -> bool:

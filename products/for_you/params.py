@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.models.weighted_score import APRIL_2023, MUTUAL_REPLY_BOOST, WEIGHT_SETS
+from mixer.param_domain import Domain
 from mixer.params import Param, param
 
 RESULTS = param("for_you.results", 20, minimum=0, maximum=1_000, doc="Posts in an answer.")
@@ -115,11 +116,41 @@ FILTERS: Mapping[str, Param[bool]] = {
         ("served", "answered to the viewer within ten minutes"),
         ("muted_words", "with words that the viewer muted, quoted and answered posts included"),
         ("people", "that involve people whom the viewer avoids, or who block the viewer"),
+        ("elections", "that involve accounts listed for elections whom the viewer does not follow"),
+        ("withheld", "withheld in the viewer's country"),
+        ("competitors", "by strangers among the competitors, or that link to them"),
+        ("support", "answers by support accounts, and those that came within a minute"),
+        ("conversations", "answers whose conversation is not here up to its root"),
         ("fatigue", "by authors of whom the viewer lately asked to see less"),
         ("engaged", "that the viewer engaged with"),
     )
 }
 """Switches of the filters that can be turned off."""
+COMPETITORS = param("for_you.competitors.authors", (), each=Domain.of(0), doc="Ids of competitors.")
+COMPETITOR_HOSTS = param(
+    "for_you.competitors.hosts",
+    (),
+    each=Domain.of(""),
+    doc="Where strangers must not link, such as example.com.",
+)
+SUPPORT_ACCOUNTS = param(
+    "for_you.support.accounts", (), each=Domain.of(0), doc="Ids of accounts that answer customers."
+)
+AUTOMATIC_S = param(
+    "for_you.support.automatic_s", 60.0, minimum=0.0, doc="An answer within fewer seconds was not typed."
+)
+ELECTION_ACCOUNTS = param(
+    "for_you.elections.accounts", (), each=Domain.of(0), doc="Ids of accounts for followers alone."
+)
+WITHHELD_POSTS = param(
+    "for_you.withheld.posts", (), each=Domain.of(""), doc="What is withheld where, such as DE:12 for post 12."
+)
+WITHHELD_AUTHORS = param(
+    "for_you.withheld.authors", (), each=Domain.of(""), doc="The same for everything that users wrote."
+)
+WITHOUT_ANCESTORS = param(
+    "for_you.conversations.without_ancestors", True, doc="Leave out what another post is displayed with."
+)
 CONVERSATIONS = param("for_you.conversations.one", True, doc="One post a conversation.")
 STORIES = param("for_you.stories.one", True, doc="One of several posts that say almost the same.")
 VISIBILITY = param("for_you.visibility", True, doc="Judge by the visibility rules what may be shown.")

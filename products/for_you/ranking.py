@@ -5,7 +5,12 @@ from __future__ import annotations
 from components.rankers.arrival import InArrivalOrder
 from components.stores.stores import SHOW_LESS, Stores
 from components.stores.types import Post, Viewer
-from components.transforms.conversations import OneOfEachConversation, OneOfEachOriginal, OneOfEachStory
+from components.transforms.conversations import (
+    OneOfEachConversation,
+    OneOfEachOriginal,
+    OneOfEachStory,
+    WithoutAncestors,
+)
 from components.transforms.diversity import AuthorDiversity
 from components.transforms.quotas import NetworkQuotas
 from components.transforms.ranking_input import FirstToRank, SourceScores, SourcesLast
@@ -60,6 +65,7 @@ def adjusted(stores: Stores) -> Transform[Viewer, Post]:
         .then(NetworkDiscount(stores.posts, params.STRANGER_FACTOR))
         .then(slate.gated(ParamIsOn(params.SLATE)))
         .then(OneOfEachConversation(stores, params.CONVERSATIONS))
+        .then(WithoutAncestors(stores, params.WITHOUT_ANCESTORS))
         .then(OneOfEachStory(stores, params.STORIES))
         .then(
             NetworkQuotas(params.IN_QUOTA, params.OUT_QUOTA, frozenset({BACKFILL})).gated(

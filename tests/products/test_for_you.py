@@ -11,7 +11,7 @@ from components.datasets import Action, Table
 from components.rankers.light import LogisticRanker, feature_matrix
 from components.stores.from_dataset import stores_of
 from components.stores.stores import mask_of
-from components.stores.types import Post, Viewer
+from components.stores.types import Post, Settings, Viewer
 from mixer import DebugOptions, Outcome, Request
 from mixer.params import Params
 from mixer.rankers import KeepOrder
@@ -278,3 +278,29 @@ async def test_quotas_balance_a_slate_and_never_shorten_it(stores, for_you):
         assert "network_quotas" not in {
             event.component for event in slates[False].trace.story(int(plain.ids[-1])).events
         }
+
+
+async def test_what_an_operator_lists_does_not_reach_anybody(stores, for_you):
+    """Each list takes away what it names, and a stat says how much; other lists stay empty."""
+    user = USERS[0]
+    plain = (await for_you.process(unseen(stores, user, {params.RESULTS: 40}))).candidates
+    strange = np.flatnonzero(~plain[Post.in_network])[:2].tolist()
+    authors = tuple(plain[Post.author_id][strange].tolist())
+    first = int(plain.ids[0])
+    lists = {
+        "by_competitor": ({params.COMPETITORS: authors}, Settings()),
+        "listed_for_elections": ({params.ELECTION_ACCOUNTS: authors}, Settings()),
+        "withheld_in_country": ({params.WITHHELD_POSTS: (f"DE:{first}",)}, Settings(country="DE")),
+    }
+    for reason, (listed, told) in lists.items():
+        viewer = unseen(stores, user, {params.RESULTS: 40, **listed})
+        result = await for_you.process(attrs.evolve(viewer, settings=told))
+        shown = result.candidates
+        assert len(shown) == len(plain)
+        if reason == "withheld_in_country":
+            assert first not in shown.ids
+        else:
+            assert not set(authors) & set(shown[Post.author_id].tolist())
+        assert for_you.stats.snapshot()[f"for_you/pre_ranker_filter/reasons/{reason}"] > 0
+    abroad = unseen(stores, user, {params.RESULTS: 40, params.WITHHELD_POSTS: (f"DE:{first}",)})
+    assert (await for_you.process(abroad)).candidates.ids.tolist() == plain.ids.tolist()
