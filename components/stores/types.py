@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum
 from typing import TypeVar
 
 import attrs
 import numpy as np
 
 from components.stores.stores import History
-from mixer import Candidate, Target, column
+from mixer import Candidate, Direction, Target, column
 from mixer.params import Param
 
 V = TypeVar("V")
@@ -172,6 +173,21 @@ class Controls:
     profile_since_ms: int = 0
 
 
+class Refresh(Enum):
+    """Why a client asks for a page."""
+
+    OPENED = "opened"
+    """The timeline comes to the front, or goes on."""
+    PULLED = "pulled"
+    """The viewer pulled it down."""
+    MANUAL = "manual"
+    """The viewer asked for news."""
+    OWN_POST = "own_post"
+    """The viewer posted something."""
+    POLLING = "polling"
+    """The client looks for news by itself; nothing is displayed."""
+
+
 @attrs.frozen
 class Paging:
     """Which page is wanted.
@@ -179,10 +195,14 @@ class Paging:
     Args:
         shown: ids on the pages before.
         newer_than_ms: only what was posted from then on; 0 for any time.
+        direction: which way the cursor leads; None for the first page.
+        refresh: why the client asks.
     """
 
     shown: tuple[int, ...] = ()
     newer_than_ms: int = 0
+    direction: Direction | None = None
+    refresh: Refresh = Refresh.OPENED
 
 
 @attrs.frozen
@@ -195,7 +215,8 @@ class Viewer(Target):
         known: what is known about the viewer, filled in by the flow.
         settings: what the viewer has told about themselves.
         controls: what the viewer asks of the timeline.
-        paging: which page is wanted, as the request's cursor said; filled in by the flow.
+        paging: which page is wanted: why, as the client says; the rest as the request's cursor said, filled in by the
+            flow.
     """
 
     user_id: int

@@ -68,6 +68,11 @@ def home(  # noqa: PLR0913, PLR0917 - an option each
     limit: LimitOption = None,
     pages: Annotated[int, typer.Option(help="How many pages, one after the other.")] = 1,
     cursor: Annotated[str | None, typer.Option(help="Where an earlier page ended or began.")] = None,
+    refresh: Annotated[
+        str,
+        typer.Option(help="Why: opened, pulled, manual, own_post, or polling, which only tells what is new."),
+    ] = "opened",
+    ago: Annotated[float, typer.Option(help="Hours before the data end.")] = 0.0,
     as_json: JsonOption = False,
     seed: SeedOption = 0,
     world: WorldOption = "small",
@@ -76,7 +81,7 @@ def home(  # noqa: PLR0913, PLR0917 - an option each
 ) -> None:
     """Show the home timeline: posts, people to follow and prompts, in pages."""
     from products._cli.choices import Choices
-    from products.for_you.show_home import HomeOptions, show_home
+    from products.for_you.show_home import HomeOptions, refresh_of, show_home
 
     show_home(
         HomeOptions(
@@ -85,6 +90,8 @@ def home(  # noqa: PLR0913, PLR0917 - an option each
             limit=limit,
             pages=pages,
             cursor=cursor,
+            refresh=refresh_of(refresh),
+            ago_h=ago,
             as_json=as_json,
             seed=seed,
             world=world,

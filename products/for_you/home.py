@@ -10,9 +10,9 @@ import numpy as np
 
 from components.stores.impressions import ImpressionStore
 from components.stores.stores import Stores
-from components.stores.types import Controls, Post, Viewer
+from components.stores.types import Controls, Post, Refresh, Viewer
 from components.transforms.quotas import shares
-from mixer import CursorCodec, Predicate, SideEffect, Target
+from mixer import CursorCodec, Direction, Predicate, SideEffect, Target
 from mixer.concurrency import Failure, attempt
 from mixer.pipeline import Branch, MixerPipeline, MixerResult
 from mixer.predicates import predicate
@@ -32,7 +32,8 @@ from mixer.selectors import (
 from products.follow_recs.flow import FollowRecs
 from products.for_you import params
 from products.for_you.flow import LOOK_UP_S, ForYou
-from products.for_you.pages import after, paging_of, since
+from products.for_you.pages import NEWER, after, paging_of, since
+from products.for_you.pill import pill_of
 from products.for_you.prompts import Prompt, Prompts
 from products.for_you.ranking import BACKFILL
 from products.for_you.shown import CountNetworks, OfShownPosts, RememberPeople, is_prompt, shown_posts
@@ -51,7 +52,8 @@ class Home(MixerPipeline[Viewer]):
 
     A page is the best of a pool of posts, in which strangers do not stand in long runs while there are others: two in a
     row, more where the viewer would rather discover. What the pool holds beyond the page is not recorded as shown.
-    People come once in 30 hours, on the first page, and only if there are at least two.
+    People come once in 30 hours, on the first page, and only if there are at least two. A page of what is new ends in a
+    gap if there is more of that; a client that polls learns how much is new and from whom, and nothing is remembered.
 
     Args:
         posts: the timeline.
@@ -70,7 +72,9 @@ class Home(MixerPipeline[Viewer]):
         self.shown_people = ImpressionStore(ttl_s=PEOPLE_EVERY_S)
 
     async def process(self, target: Viewer) -> MixerResult:
-        return await super().process(attrs.evolve(target, controls=await self._wishes(target)))
+        controls, paging = await self._wishes(target), paging_of(self.cursors, target)
+        asked = attrs.evolve(target, controls=controls, paging=paging)
+        return await super().process(_in_the_dark(asked) if paging.refresh is Refresh.POLLING else asked)
 
     async def _wishes(self, viewer: Viewer) -> Controls:
         stored = self.posts.controls
@@ -106,7 +110,7 @@ class Home(MixerPipeline[Viewer]):
     def selectors(self) -> Sequence[Selector[Viewer]]:
         posts = self.posts.name
         chosen: list[Selector[Viewer]] = [
-            Debunch(posts, _by_stranger, _longest_run, TrimTail(self._asks_for_newer)),
+            Debunch(posts, _by_stranger, _longest_run, TrimTail(_asks_for_newer)),
             DropMax(posts, lambda viewer: max(1, _page_of(viewer))),
             InsertAppend(posts),
             InsertFixedPosition(self.prompts.name, 0),
@@ -115,17 +119,23 @@ class Home(MixerPipeline[Viewer]):
             chosen += [InsertFixedPosition(self.people.name, 5), DropModuleTooFew(self.people.name, 2)]
         return chosen
 
-    def _asks_for_newer(self, viewer: Target) -> bool:
-        return paging_of(self.cursors, viewer.request.cursor).newer_than_ms > 0
-
     def marshal(self, target: Viewer, selection: Selection) -> dict[str, Any]:
-        """Entries as plain values, and cursors."""
-        viewer = attrs.evolve(target, paging=paging_of(self.cursors, target.request.cursor))
+        """Entries as plain values, cursors, and the pill; who polls is only told how many posts are new."""
         posts = shown_posts(selection.slate)
+        pill = pill_of(target, posts, self.posts.stores)
+        if pill is not None:
+            self.stats.scope(self.name).counter("pills").incr()
+        polling = target.paging.refresh is Refresh.POLLING
+        rest = None if posts is None or polling else after(self.cursors, target, posts)
+        newer = target.paging.direction in NEWER
+        left = any(one.reason == "over_maximum" for one in selection.dropped)
         return {
-            "entries": [self._entry(entry) for entry in selection.slate],
-            "top": since(self.cursors, viewer),
-            "bottom": None if posts is None else after(self.cursors, viewer, posts),
+            "entries": [] if polling else [self._entry(entry) for entry in selection.slate],
+            "new": 0 if posts is None or not newer else len(posts),
+            "pill": pill,
+            "top": (polling and target.request.cursor) or since(self.cursors, target),
+            "gap": rest if newer and left else None,
+            "bottom": None if newer else rest,
         }
 
     def _entry(self, entry: Entry) -> dict[str, Any]:
@@ -161,6 +171,16 @@ def first_page(viewer: Viewer) -> bool:
     return viewer.request.cursor is None
 
 
+def _asks_for_newer(viewer: Target) -> bool:
+    return isinstance(viewer, Viewer) and viewer.paging.direction is Direction.TOP
+
+
+def _in_the_dark(viewer: Viewer) -> Viewer:
+    """The same request, of which nothing is remembered."""
+    debug = attrs.evolve(viewer.request.debug, skip_side_effects=True)
+    return attrs.evolve(viewer, request=attrs.evolve(viewer.request, debug=debug))
+
+
 def _by_stranger(entry: Entry) -> bool:
     return not entry.value(Post.in_network) or _found_late(entry)
 
@@ -189,8 +209,7 @@ def _a_pool_of_posts(viewer: Viewer) -> Viewer:
     """Asks for more than a page holds, and leaves it to the page to remember what it shows."""
     wanted = _page_of(viewer)
     pool = max(wanted, viewer.request.params[params.POOL]) if wanted else 0
-    debug = attrs.evolve(viewer.request.debug, skip_side_effects=True)
-    return attrs.evolve(viewer, limit=pool, request=attrs.evolve(viewer.request, debug=debug))
+    return attrs.evolve(_in_the_dark(viewer), limit=pool)
 
 
 def _a_few_people(viewer: Viewer) -> Viewer:

@@ -321,12 +321,30 @@ def test_home_is_a_page_for_people(call):
     assert "--cursor" in out
 
 
+def test_home_tells_a_polling_client_what_is_new(call):
+    code, out, err = call("for_you", "home", "--json", "--user", "5", "--ago", "24")
+    assert code == 0, err
+    top = json.loads(out)["pages"][0]["top"]
+    polled = ("for_you", "home", "--user", "5", "--ago", "18", "--cursor", top, "--refresh", "polling")
+    code, out, err = call(*polled, "--json")
+    assert code == 0, err
+    (page,) = json.loads(out)["pages"]
+    assert page["entries"] == []
+    assert page["pill"]["after_s"] == 240.0
+    code, out, err = call(*polled)
+    assert code == 0, err
+    assert f"{page['new']} new posts, by " in out
+    assert "shown after 240 s" in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--user", "999999"], "--user: expected one of the 200 users"),
         (["--pages", "0"], "--pages: expected 1 or more, got 0"),
         (["--limit", "-1"], "--limit: expected 0 or more, got -1"),
+        (["--refresh", "often"], "--refresh: expected one of opened, pulled, manual, own_post, polling"),
+        (["--ago", "-1"], "--ago: expected 0 hours or more, got -1.0"),
         (["--cursor", "changed"], "cursor: expected one that for_you gave out"),
     ],
 )
