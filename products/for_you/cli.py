@@ -11,11 +11,14 @@ from products._cli.app import app_of
 from products._cli.options import (
     DataOption,
     EmbeddingsOption,
+    ExplainOption,
     JsonOption,
     LimitOption,
+    ParamsOption,
     PlotsOption,
     RankerOption,
     SeedOption,
+    StagesOption,
     UserOption,
     WorldOption,
 )
@@ -98,6 +101,43 @@ def home(  # noqa: PLR0913, PLR0917 - an option each
             choices=Choices(ranker, embeddings, seed),
         )
     )
+
+
+@app.command("following")
+def following(  # noqa: PLR0913, PLR0917 - an option each
+    data: DataOption = None,
+    user: UserOption = None,
+    limit: LimitOption = None,
+    explain: ExplainOption = None,
+    ranked: Annotated[
+        bool, typer.Option("--ranked", help="Best first, 38 posts, instead of newest first.")
+    ] = False,
+    as_json: JsonOption = False,
+    seed: SeedOption = 0,
+    world: WorldOption = "small",
+    params: ParamsOption = None,
+    stages: StagesOption = False,
+    ranker: RankerOption = "logistic",
+) -> None:
+    """Show what followed people post, newest first or ranked."""
+    from products._cli.choices import Choices
+    from products._cli.options import Options
+    from products._cli.serve import serve
+    from products.for_you.product import FOLLOWING, RANKED_FOLLOWING
+
+    options = Options(
+        data=data,
+        user=user,
+        limit=limit,
+        explain=explain,
+        as_json=as_json,
+        seed=seed,
+        world=world,
+        params=params,
+        stages=stages,
+        choices=Choices(ranker, seed=seed),
+    )
+    serve(RANKED_FOLLOWING if ranked else FOLLOWING, options)
 
 
 def main() -> int:

@@ -103,6 +103,9 @@ PILL_AFTER_S = param("for_you.pill.after_s", 240.0, minimum=0.0, doc="Seconds be
 FOLLOWING = param(
     "for_you.following.results", 100, minimum=0, maximum=1_000, doc="Posts on the following timeline."
 )
+RANKED_FOLLOWING = param(
+    "for_you.following.ranked_results", 38, minimum=0, maximum=1_000, doc="Posts of it where it is ranked."
+)
 FOLLOWING_CAP = param(
     "for_you.following.cap", 300, minimum=0, maximum=5_000, doc="Posts that it chooses from."
 )

@@ -321,6 +321,22 @@ def test_home_is_a_page_for_people(call):
     assert "--cursor" in out
 
 
+def test_following_is_newest_first_or_ranked(call):
+    code, out, err = call("for_you", "following", "--json", "--user", "5", "--limit", "9")
+    assert code == 0, err
+    newest = json.loads(out)["candidates"]
+    assert [one["age_h"] for one in newest] == sorted(one["age_h"] for one in newest)
+    code, out, err = call("for_you", "following", "--ranked", "--json", "--user", "5", "--limit", "9")
+    assert code == 0, err
+    ranked = json.loads(out)["candidates"]
+    assert [one["score"] for one in ranked] == sorted((one["score"] for one in ranked), reverse=True)
+    for one in (*newest, *ranked):
+        assert one["reason"].startswith("you follow")
+    code, out, err = call("for_you", "following", "--user", "5", "--limit", "3")
+    assert code == 0, err
+    assert "Following, newest first, user 5" in out
+
+
 def test_home_tells_a_polling_client_what_is_new(call):
     code, out, err = call("for_you", "home", "--json", "--user", "5", "--ago", "24")
     assert code == 0, err

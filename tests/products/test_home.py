@@ -14,7 +14,7 @@ from products.follow_recs.flow import FollowRecs
 from products.follow_recs.training import INPUTS as ACCOUNT_INPUTS
 from products.for_you import params
 from products.for_you.flow import ForYou
-from products.for_you.following import Following
+from products.for_you.following import Following, RankedFollowing
 from products.for_you.home import Home, conversation_above
 from products.for_you.training import INPUTS as POST_INPUTS
 
@@ -194,6 +194,27 @@ async def test_following_is_what_followed_people_post_newest_first(stores):
         assert posts[Post.created_ms].tolist() == sorted(posts[Post.created_ms].tolist(), reverse=True)
         assert len(posts) <= params.FOLLOWING.default
         assert result.outcome in (Outcome.OK, Outcome.EMPTY)
+
+
+async def test_ranked_following_is_for_you_of_followed_people(stores, timeline_model):
+    """Thirty-eight of the same posts, best first, and no stranger even for who would rather discover."""
+    flow = RankedFollowing(stores, LogisticRanker(timeline_model, POST_INPUTS, Post.score))
+    assert params.RANKED_FOLLOWING.default == 38
+    lengths = []
+    for user in USERS:
+        wishes = Controls(discovery=0.75)
+        dark = request(stores, user, debug=DebugOptions(skip_side_effects=True))
+        posts = (await flow.process(attrs.evolve(dark, controls=wishes))).candidates
+        assert posts[Post.in_network].all()
+        assert posts[Post.score].tolist() == sorted(posts[Post.score].tolist(), reverse=True)
+        newest = (await Following(stores).process(dark)).candidates
+        assert len(posts) <= 38
+        lengths.append(len(posts))
+        few = (await flow.process(attrs.evolve(dark, limit=3))).candidates
+        assert len(few) == min(3, len(posts))
+        if len(posts) > 5:
+            assert posts.ids.tolist() != newest.ids.tolist()[: len(posts)]
+    assert max(lengths) == 38
 
 
 def test_replies_are_displayed_with_root_and_parent(stores):
