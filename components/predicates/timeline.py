@@ -195,6 +195,40 @@ class NewerThanPage(CandidatePredicate[Viewer, Post]):
 
 
 @attrs.frozen
+class NotOnEarlierPages(CandidatePredicate[Viewer, Post]):
+    """Drops what the pages before showed, as the cursor says; what answers it may follow."""
+
+    reason: ClassVar[str] = "on_an_earlier_page"
+
+    def check(self, viewer: Viewer, posts: Candidates[Post]) -> Verdicts:
+        return Verdicts.keep_where(~np.isin(posts.ids, viewer.paging.shown), self.reason)
+
+
+@attrs.frozen
+class RepliesAmongFollowed(CandidatePredicate[Viewer, Post]):
+    """Drops replies to people whom the viewer does not follow.
+
+    A reply is to the first author above who is not the one that replies; a thread of one author is to nobody.
+
+    Source: the self-reply chain filter of Following, 2026.
+    """
+
+    stores: Stores = attrs.field(repr=False)
+    reason: ClassVar[str] = "reply_to_stranger"
+
+    def check(self, viewer: Viewer, posts: Candidates[Post]) -> Verdicts:
+        rows, store = posts[Post.row], self.stores.posts
+        above = store.threads.ancestors(rows)
+        other = (above >= 0) & (store.author[above] != store.author[rows][:, None])
+        first = np.argmax(other, axis=1) if above.shape[1] else np.zeros(len(rows), np.int64)
+        answers = np.flatnonzero(other.any(axis=1))
+        stranger = np.zeros(len(rows), dtype=np.bool_)
+        to = store.author[above[answers, first[answers]]].astype(np.int64)
+        stranger[answers] = ~in_network(viewer, to)
+        return Verdicts.keep_where(~stranger, self.reason)
+
+
+@attrs.frozen
 class WantedMedia(CandidatePredicate[Viewer, Post]):
     """Drops videos for viewers who want none."""
 

@@ -106,6 +106,9 @@ FOLLOWING = param(
 RANKED_FOLLOWING = param(
     "for_you.following.ranked_results", 38, minimum=0, maximum=1_000, doc="Posts of it where it is ranked."
 )
+FOLLOWING_REPLIES = param(
+    "for_you.following.filters.replies", True, doc="Drop posts on it: replies to people who are not followed."
+)
 FOLLOWING_CAP = param(
     "for_you.following.cap", 300, minimum=0, maximum=5_000, doc="Posts that it chooses from."
 )

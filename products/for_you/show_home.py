@@ -62,7 +62,7 @@ def refresh_of(name: str) -> Refresh:
     """What a word on the command line means.
 
     Raises:
-        ValueError: nothing.
+        ValueError: with the words that mean something.
     """
     try:
         return Refresh(name)

@@ -196,6 +196,20 @@ async def test_following_is_what_followed_people_post_newest_first(stores):
         assert result.outcome in (Outcome.OK, Outcome.EMPTY)
 
 
+async def test_following_goes_on_where_the_page_before_ended(stores):
+    flow = Following(stores, cursors=CODEC)
+    whole = (await Following(stores).process(request(stores, 5))).candidates.ids.tolist()
+    cursor, seen = None, []
+    for _ in range(4):
+        page = await flow.process(request(stores, 5, cursor, limit=7))
+        seen += page.candidates.ids.tolist()
+        cursor = page.cursor
+    assert len(seen) == len(set(seen)) == 28
+    assert seen[:7] == whole[:7]
+    newest = [int(stores.posts.created_ms[row]) for row in stores.posts.index.rows_of(seen)]
+    assert newest == sorted(newest, reverse=True)
+
+
 async def test_ranked_following_is_for_you_of_followed_people(stores, timeline_model):
     """Thirty-eight of the same posts, best first, and no stranger even for who would rather discover."""
     flow = RankedFollowing(stores, LogisticRanker(timeline_model, POST_INPUTS, Post.score))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from components.datasets import Relation
 from components.predicates import timeline
 from components.sources.answers import posts_at
-from components.stores.types import Controls, Post, Viewer
+from components.stores.types import Controls, Paging, Post, Viewer
 from mixer import Request
 from tests.components.predicates.small_timeline import FRIEND, VIEWER, checked, reasons, stores
 
@@ -190,3 +190,29 @@ def test_replies_need_their_conversation_up_to_its_root(found):
 
     rules = {"conversation_without_root": rootless}
     assert checked(found, timeline.WholeConversation)[0] == reasons(naive, rules)
+
+
+@given(stores())
+def test_following_has_replies_among_followed_people(found):
+    naive = found[1]
+
+    def to_stranger(post, row):
+        author, above, seen = row["author_id"], row["reply_to"], set()
+        while above in naive.posts and above not in seen:
+            seen.add(above)
+            if naive.author(above) != author:
+                return naive.author(above) not in (VIEWER, FRIEND)
+            above = naive.posts[above]["reply_to"]
+        return False
+
+    rules = {"reply_to_stranger": to_stranger}
+    assert checked(found, timeline.RepliesAmongFollowed)[0] == reasons(naive, rules)
+
+
+@given(stores(), st.sets(st.integers(10, 18)))
+def test_what_earlier_pages_showed_does_not_come_again(found, shown):
+    naive = found[1]
+    rules = {"on_an_earlier_page": lambda post, row: post in shown}
+    paging = Paging(shown=tuple(shown))
+    answer, _ = checked(found, lambda built: timeline.NotOnEarlierPages(), paging=paging)
+    assert answer == reasons(naive, rules)
