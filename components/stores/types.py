@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum
 from typing import TypeVar
 
 import attrs
 import numpy as np
 
 from components.stores.stores import History
-from mixer import Candidate, Target, column
+from mixer import Candidate, Direction, Target, column
 from mixer.params import Param
 
 V = TypeVar("V")
@@ -31,6 +32,7 @@ class Post(Candidate):
     recent_engagements = column(np.float32, default=np.nan, doc="engagements in the window before now")
     followed_engagers = column(np.int32, default=0, doc="how many whom the viewer follows engaged with it")
     author_followers = column(np.float32, default=np.nan, doc="followers of the author")
+    mutual_follow = column(np.bool_, default=False, doc="viewer and author follow each other")
     views = column(np.int64, default=-1, doc="how often it was shown, to whomever; -1 if unknown")
     age_h = column(np.float32, default=np.nan, doc="hours since it was posted")
     same_language = column(np.float32, default=np.nan, doc="1 in a language the viewer engages with, else 0")
@@ -114,12 +116,14 @@ class Settings:
         age: in years; None if not stated.
         age_is_required: where the viewer is, sensitive posts are only for those who stated their age.
         sees_sensitive: wants no warnings.
+        country: two letters of where the viewer is; empty if unknown.
     """
 
     logged_in: bool = True
     age: int | None = None
     age_is_required: bool = False
     sees_sensitive: bool = False
+    country: str = ""
 
     @property
     def under_age(self) -> bool:
@@ -169,6 +173,21 @@ class Controls:
     profile_since_ms: int = 0
 
 
+class Refresh(Enum):
+    """Why a client asks for a page."""
+
+    OPENED = "opened"
+    """The timeline comes to the front, or goes on."""
+    PULLED = "pulled"
+    """The viewer pulled it down."""
+    MANUAL = "manual"
+    """The viewer asked for news."""
+    OWN_POST = "own_post"
+    """The viewer posted something."""
+    POLLING = "polling"
+    """The client looks for news by itself; nothing is displayed."""
+
+
 @attrs.frozen
 class Paging:
     """Which page is wanted.
@@ -176,10 +195,14 @@ class Paging:
     Args:
         shown: ids on the pages before.
         newer_than_ms: only what was posted from then on; 0 for any time.
+        direction: which way the cursor leads; None for the first page.
+        refresh: why the client asks.
     """
 
     shown: tuple[int, ...] = ()
     newer_than_ms: int = 0
+    direction: Direction | None = None
+    refresh: Refresh = Refresh.OPENED
 
 
 @attrs.frozen
@@ -192,7 +215,8 @@ class Viewer(Target):
         known: what is known about the viewer, filled in by the flow.
         settings: what the viewer has told about themselves.
         controls: what the viewer asks of the timeline.
-        paging: which page is wanted, as the request's cursor said; filled in by the flow.
+        paging: which page is wanted: why, as the client says; the rest as the request's cursor said, filled in by the
+            flow.
     """
 
     user_id: int

@@ -109,7 +109,7 @@ class ForYou(RecommendationFlow[Viewer, Post]):
     async def update_target(self, target: Viewer) -> Viewer:
         controls = await self._controls(target)
         known = await self._known(target, controls)
-        paging = paging_of(self.cursors, target.request.cursor)
+        paging = paging_of(self.cursors, target)
         return attrs.evolve(target, known=known, controls=controls, paging=paging)
 
     async def _controls(self, target: Viewer) -> Controls:
