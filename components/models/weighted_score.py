@@ -32,11 +32,15 @@ class WeightSet:
     Attributes:
         weights: of probabilities in [0, 1]; their sums scale the offset.
         continuous: of predicted amounts (seconds); part of the score, not of the offset's scale.
+        mutual_boosts: added to weights, for original posts by authors who follow the viewer back.
+        video_gated: heads that count as :func:`video_quality_view_gate` says.
     """
 
     name: str
     weights: Mapping[str, float] = attrs.field(converter=_read_only)
     continuous: Mapping[str, float] = attrs.field(factory=dict, converter=_read_only)
+    mutual_boosts: Mapping[str, float] = attrs.field(factory=dict, converter=_read_only)
+    video_gated: frozenset[str] = frozenset()
 
     @property
     def positive_mass(self) -> float:
@@ -48,6 +52,9 @@ class WeightSet:
         """Sum of the negative weights, as a positive number."""
         return -sum(weight for weight in self.weights.values() if weight < 0)
 
+
+MUTUAL_REPLY_BOOST = 15.0
+"""Added to the reply weight for an original post by an author who follows the viewer back (August 2026)."""
 
 APRIL_2023 = WeightSet(
     "april_2023",
@@ -94,13 +101,12 @@ AUGUST_2026 = WeightSet(
         "not_dwelled": -0.02,
     },
     continuous={"dwell_time": 0.004, "click_dwell_time": 0.0},
+    mutual_boosts={"reply": MUTUAL_REPLY_BOOST},
+    video_gated=frozenset({"vqv"}),
 )
 """The August 2026 release of x-algorithm."""
 
 WEIGHT_SETS: Mapping[str, WeightSet] = MappingProxyType({s.name: s for s in (APRIL_2023, AUGUST_2026)})
-
-MUTUAL_REPLY_BOOST = 15.0
-"""Added to the reply weight for an original post by an author who follows the viewer back (August 2026)."""
 
 VIDEO_MIN_DURATION_MS = 10_000
 VIDEO_MAX_VIEWER_FOLLOWERS = 10_000
@@ -168,9 +174,11 @@ def good_click(first: NDArray[np.floating], second: NDArray[np.floating]) -> NDA
     return np.maximum(np.asarray(first, np.float64), np.asarray(second, np.float64))
 
 
-def mutual_reply_boost(is_mutual: NDArray[np.bool_], is_original: NDArray[np.bool_]) -> NDArray[np.float64]:
+def mutual_reply_boost(
+    is_mutual: NDArray[np.bool_], is_original: NDArray[np.bool_], boost: float = MUTUAL_REPLY_BOOST
+) -> NDArray[np.float64]:
     """Extra reply weight, (rows,), for original posts of mutual follows. Source: x-algorithm, August 2026."""
-    return np.where(is_mutual & is_original, MUTUAL_REPLY_BOOST, 0.0)
+    return np.where(is_mutual & is_original, boost, 0.0)
 
 
 def video_quality_view_gate(

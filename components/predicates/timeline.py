@@ -77,6 +77,24 @@ class NoStrangersReplies(CandidatePredicate[Viewer, Post]):
 
 
 @attrs.frozen
+class WholeConversation(CandidatePredicate[Viewer, Post]):
+    """Drops replies that cannot be displayed with the root of their conversation, because something above is not here.
+
+    A reply is displayed with root and parent. Both are here if what stands above it is, up to a post that answers
+    nothing; whether those may be shown is for others to say.
+
+    Source: the filter of invalid conversation modules of 2023: three posts, or a root and a post that answers it.
+    """
+
+    stores: Stores = attrs.field(repr=False)
+    reason: ClassVar[str] = "conversation_without_root"
+
+    def check(self, viewer: Viewer, posts: Candidates[Post]) -> Verdicts:
+        threads = self.stores.posts.threads
+        return Verdicts.keep_where(~threads.is_reply[threads.top(posts[Post.row])], self.reason)
+
+
+@attrs.frozen
 class ForSubscribers(CandidatePredicate[Viewer, Post]):
     """Drops what is for subscribers of an author to whom the viewer does not subscribe."""
 
@@ -174,6 +192,40 @@ class NewerThanPage(CandidatePredicate[Viewer, Post]):
 
     def check(self, viewer: Viewer, posts: Candidates[Post]) -> Verdicts:
         return Verdicts.keep_where(posts[Post.created_ms] >= viewer.paging.newer_than_ms, self.reason)
+
+
+@attrs.frozen
+class NotOnEarlierPages(CandidatePredicate[Viewer, Post]):
+    """Drops what the pages before showed, as the cursor says; what answers it may follow."""
+
+    reason: ClassVar[str] = "on_an_earlier_page"
+
+    def check(self, viewer: Viewer, posts: Candidates[Post]) -> Verdicts:
+        return Verdicts.keep_where(~np.isin(posts.ids, viewer.paging.shown), self.reason)
+
+
+@attrs.frozen
+class RepliesAmongFollowed(CandidatePredicate[Viewer, Post]):
+    """Drops replies to people whom the viewer does not follow.
+
+    A reply is to the first author above who is not the one that replies; a thread of one author is to nobody.
+
+    Source: the self-reply chain filter of Following, 2026.
+    """
+
+    stores: Stores = attrs.field(repr=False)
+    reason: ClassVar[str] = "reply_to_stranger"
+
+    def check(self, viewer: Viewer, posts: Candidates[Post]) -> Verdicts:
+        rows, store = posts[Post.row], self.stores.posts
+        above = store.threads.ancestors(rows)
+        other = (above >= 0) & (store.author[above] != store.author[rows][:, None])
+        first = np.argmax(other, axis=1) if above.shape[1] else np.zeros(len(rows), np.int64)
+        answers = np.flatnonzero(other.any(axis=1))
+        stranger = np.zeros(len(rows), dtype=np.bool_)
+        to = store.author[above[answers, first[answers]]].astype(np.int64)
+        stranger[answers] = ~in_network(viewer, to)
+        return Verdicts.keep_where(~stranger, self.reason)
 
 
 @attrs.frozen

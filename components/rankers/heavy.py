@@ -22,6 +22,7 @@ from components.models.weighted_score import (
     good_click,
     weighted_score,
 )
+from components.rankers.pairs import Pairs
 from components.stores.types import Post, Viewer
 from mixer import Candidates, Column, Ranker, note, tracing
 from mixer.component import resolved
@@ -47,8 +48,15 @@ def on_recap_heads(weights: WeightSet) -> WeightSet:
     """A weight set for the ten heads of April 2023, of which those unknown to the set are left out."""
     if weights.name != AUGUST_2026.name:
         return weights
-    named = {head: weights.weights[name] for head, name in AUGUST_NAMES.items()}
-    return WeightSet(f"{weights.name}_on_recap_heads", named)
+    names = AUGUST_NAMES.items()
+    return WeightSet(
+        f"{weights.name}_on_recap_heads",
+        {head: weights.weights[name] for head, name in names},
+        mutual_boosts={
+            head: weights.mutual_boosts[name] for head, name in names if name in weights.mutual_boosts
+        },
+        video_gated=frozenset(head for head, name in names if name in weights.video_gated),
+    )
 
 
 class Served(Protocol):
@@ -80,6 +88,9 @@ class HeavyRanker(Ranker[Viewer, Post]):
         weights: a weight set, or what chooses one for a request.
         given: columns of the candidates that are features too.
 
+    Weight sets of 2026 look at the pair, too: a video view counts for long videos alone, a reply for more among people
+    who follow each other.
+
     Source: home-mixer 2023: value of a conversation click is the larger of its two heads; offset epsilon 0.001.
     """
 
@@ -96,7 +107,7 @@ class HeavyRanker(Ranker[Viewer, Post]):
         given = {column.name: candidates[column] for column in self.given}
         asked = Asked.one(history.row, history.now_ms, candidates[Post.row], given)
         rows = await anyio.to_thread.run_sync(self.features.rows, asked)
-        scored = self.combine(target, await self.model.score(rows))
+        scored = self.combine(target, candidates, await self.model.score(rows))
         scores = scored.score.astype(np.float32)
         order = np.argsort(-scores, kind="stable")
         ranked = candidates.with_columns({Post.score: scores}).pick(order)
@@ -106,14 +117,19 @@ class HeavyRanker(Ranker[Viewer, Post]):
             note(self.name, candidates, ranked, terms=terms)
         return ranked
 
-    def combine(self, target: Viewer, probabilities: NDArray[np.float32]) -> WeightedScore:
+    def combine(
+        self, target: Viewer, candidates: Candidates[Post], probabilities: NDArray[np.float32]
+    ) -> WeightedScore:
         """One score a row from the probabilities (rows, heads) under the request's weights."""
         weights = self.weights if isinstance(self.weights, WeightSet) else self.weights(target)
         predicted: dict[str, NDArray[Any]] = dict(zip(self.heads, probabilities.T, strict=True))
         if _CLICK in predicted and _CLICK_V2 in predicted:
             predicted[_CLICK] = good_click(predicted[_CLICK], predicted[_CLICK_V2])
         known = {head: values for head, values in predicted.items() if head in weights.weights}
-        return weighted_score(known, weights)
+        if not weights.video_gated and not weights.mutual_boosts:
+            return weighted_score(known, weights)
+        pairs = Pairs.of(target, candidates)
+        return weighted_score(pairs.gated(known, weights), weights, pairs.boosts(known, weights))
 
 
 @attrs.frozen

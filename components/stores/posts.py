@@ -10,6 +10,7 @@ import numpy as np
 
 from components.stores.graph import Graph
 from components.stores.ids import IdIndex
+from components.stores.links import LinkIndex
 from components.stores.threads import Threads
 from components.stores.words import WordIndex
 
@@ -132,3 +133,8 @@ class PostStore:
     def words(self) -> WordIndex:
         """Which posts say what."""
         return WordIndex.of(self.text.tolist())
+
+    @cached_property
+    def links(self) -> LinkIndex:
+        """Which posts link where."""
+        return LinkIndex.of(self.text.tolist())

@@ -67,6 +67,16 @@ class Threads:
             above = np.where(above >= 0, self.answered[above], -1)
         return np.stack(levels, axis=1) if levels else np.empty((len(rows), 0), dtype=np.int64)
 
+    def top(self, rows: NDArray[np.integer], depth: int = 1_000) -> NDArray[np.int64]:
+        """``(n,)`` the highest post above each that is here, or itself; where it is deeper, the one at that depth."""
+        top = rows.astype(np.int64)
+        for _ in range(depth):
+            above = self.answered[top]
+            if (above < 0).all():
+                break
+            top = np.where(above >= 0, above, top)
+        return top
+
 
 def _lowest_ancestor(
     ids: NDArray[np.int64], reply_to: NDArray[np.int64], answered: NDArray[np.int64]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum
 from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 import numpy as np
 
 from components.stores.stores import History
-from mixer import Candidate, Target, column
+from mixer import Candidate, Direction, Target, column
 from mixer.params import Param
 
 if TYPE_CHECKING:
@@ -135,12 +136,14 @@ class Settings:
         age: in years; None if not stated.
         age_is_required: where the viewer is, sensitive posts are only for those who stated their age.
         sees_sensitive: wants no warnings.
+        country: two letters of where the viewer is; empty if unknown.
     """
 
     logged_in: bool = True
     age: int | None = None
     age_is_required: bool = False
     sees_sensitive: bool = False
+    country: str = ""
 
     @property
     def under_age(self) -> bool:
@@ -190,6 +193,21 @@ class Controls:
     profile_since_ms: int = 0
 
 
+class Refresh(Enum):
+    """Why a client asks for a page."""
+
+    OPENED = "opened"
+    """The timeline comes to the front, or goes on."""
+    PULLED = "pulled"
+    """The viewer pulled it down."""
+    MANUAL = "manual"
+    """The viewer asked for news."""
+    OWN_POST = "own_post"
+    """The viewer posted something."""
+    POLLING = "polling"
+    """The client looks for news by itself; nothing is displayed."""
+
+
 @attrs.frozen
 class Paging:
     """Which page is wanted.
@@ -197,10 +215,14 @@ class Paging:
     Args:
         shown: ids on the pages before.
         newer_than_ms: only what was posted from then on; 0 for any time.
+        direction: which way the cursor leads; None for the first page.
+        refresh: why the client asks.
     """
 
     shown: tuple[int, ...] = ()
     newer_than_ms: int = 0
+    direction: Direction | None = None
+    refresh: Refresh = Refresh.OPENED
 
 
 @attrs.frozen(eq=False)
@@ -221,7 +243,8 @@ class Viewer(Target):
         known: what is known about the viewer, filled in by the flow.
         settings: what the viewer has told about themselves.
         controls: what the viewer asks of the timeline.
-        paging: which page is wanted, as the request's cursor said; filled in by the flow.
+        paging: which page is wanted: why, as the client says; the rest as the request's cursor said, filled in by the
+            flow.
         replay: what to show again instead of looking anew; filled in by the flow.
     """
 

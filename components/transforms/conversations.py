@@ -66,6 +66,25 @@ class OneOfEachConversation(Transform[Any, Post]):
 
 
 @attrs.frozen
+class WithoutAncestors(Transform[Viewer, Post]):
+    """Drops posts that another candidate answers, directly or further down: they are displayed with that one.
+
+    Source: the filter of duplicate conversations of 2023.
+    """
+
+    stores: Stores = attrs.field(repr=False)
+    enabled: bool | Param[bool] = True
+    traits = Trait.DROPS
+
+    def transform(self, target: Viewer, candidates: Candidates[Post]) -> Candidates[Post]:
+        if not setting(target, self.enabled):
+            return candidates
+        rows = candidates[Post.row]
+        above = self.stores.posts.threads.ancestors(rows)
+        return candidates.pick(np.flatnonzero(~np.isin(rows, above)))
+
+
+@attrs.frozen
 class OneOfEachStory(Transform[Viewer, Post]):
     """Keeps the first of several posts that say almost the same.
 

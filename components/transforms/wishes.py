@@ -9,6 +9,7 @@ import numpy as np
 
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer, setting
+from components.transforms.quotas import shares
 from mixer import Candidates, Transform, note, tracing
 from mixer.params import Param
 from mixer.transforms import Trait
@@ -65,7 +66,7 @@ class Wishes(Transform[Viewer, Post]):
             if chosen
         }
         if wishes.discovery != 0.5:
-            followed, strange = min(1.0, 2 - 2 * wishes.discovery), min(1.0, 2 * wishes.discovery)
+            followed, strange = shares(wishes)
             terms["discovery"] = np.where(posts[Post.in_network], followed, strange)
         if wishes.half_life_h is not None:
             terms["freshness"] = 0.5 ** (posts[Post.age_h] / wishes.half_life_h)

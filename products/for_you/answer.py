@@ -56,9 +56,9 @@ def reason(stores: Stores, post: Post, source: str) -> str:
     return f"popular: {post.recent_engagements:.0f} recent engagements"
 
 
-def table(user: int, shown: Sequence[Row]) -> Table:
+def table(user: int, shown: Sequence[Row], title: str = "For You") -> Table:
     """The timeline for people."""
-    view = Table(title=f"For You, user {user}", title_justify="left", box=None, pad_edge=False, expand=True)
+    view = Table(title=f"{title}, user {user}", title_justify="left", box=None, pad_edge=False, expand=True)
     view.add_column("#", justify="right", style="dim")
     view.add_column("id", justify="right", style="dim")
     view.add_column("post", ratio=3)

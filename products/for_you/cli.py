@@ -11,11 +11,14 @@ from products._cli.app import app_of
 from products._cli.options import (
     DataOption,
     EmbeddingsOption,
+    ExplainOption,
     JsonOption,
     LimitOption,
+    ParamsOption,
     PlotsOption,
     RankerOption,
     SeedOption,
+    StagesOption,
     UserOption,
     WorldOption,
 )
@@ -68,6 +71,11 @@ def home(  # noqa: PLR0913, PLR0917 - an option each
     limit: LimitOption = None,
     pages: Annotated[int, typer.Option(help="How many pages, one after the other.")] = 1,
     cursor: Annotated[str | None, typer.Option(help="Where an earlier page ended or began.")] = None,
+    refresh: Annotated[
+        str,
+        typer.Option(help="Why: opened, pulled, manual, own_post, or polling, which only tells what is new."),
+    ] = "opened",
+    ago: Annotated[float, typer.Option(help="Hours before the data end.")] = 0.0,
     as_json: JsonOption = False,
     seed: SeedOption = 0,
     world: WorldOption = "small",
@@ -76,7 +84,7 @@ def home(  # noqa: PLR0913, PLR0917 - an option each
 ) -> None:
     """Show the home timeline: posts, people to follow and prompts, in pages."""
     from products._cli.choices import Choices
-    from products.for_you.show_home import HomeOptions, show_home
+    from products.for_you.show_home import HomeOptions, refresh_of, show_home
 
     show_home(
         HomeOptions(
@@ -85,12 +93,51 @@ def home(  # noqa: PLR0913, PLR0917 - an option each
             limit=limit,
             pages=pages,
             cursor=cursor,
+            refresh=refresh_of(refresh),
+            ago_h=ago,
             as_json=as_json,
             seed=seed,
             world=world,
             choices=Choices(ranker, embeddings, seed),
         )
     )
+
+
+@app.command("following")
+def following(  # noqa: PLR0913, PLR0917 - an option each
+    data: DataOption = None,
+    user: UserOption = None,
+    limit: LimitOption = None,
+    explain: ExplainOption = None,
+    ranked: Annotated[
+        bool, typer.Option("--ranked", help="Best first, 38 posts, instead of newest first.")
+    ] = False,
+    as_json: JsonOption = False,
+    seed: SeedOption = 0,
+    world: WorldOption = "small",
+    params: ParamsOption = None,
+    stages: StagesOption = False,
+    ranker: RankerOption = "logistic",
+) -> None:
+    """Show what followed people post, newest first or ranked."""
+    from products._cli.choices import Choices
+    from products._cli.options import Options
+    from products._cli.serve import serve
+    from products.for_you.product import FOLLOWING, RANKED_FOLLOWING
+
+    options = Options(
+        data=data,
+        user=user,
+        limit=limit,
+        explain=explain,
+        as_json=as_json,
+        seed=seed,
+        world=world,
+        params=params,
+        stages=stages,
+        choices=Choices(ranker, seed=seed),
+    )
+    serve(RANKED_FOLLOWING if ranked else FOLLOWING, options)
 
 
 def main() -> int:

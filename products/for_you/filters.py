@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from components.predicates import timeline
+from components.predicates import listed, timeline
 from components.predicates.switched import Switched
 from components.predicates.viewer import MaxAge, NotIn
 from components.sources.backfill import Backfill
@@ -19,7 +19,7 @@ from products.for_you import params
 Filter = CandidatePredicate[Viewer, Post]
 Shown = Callable[[Viewer], NDArray[np.int64]]
 
-PROTECTING = ("subscribers", "muted_words", "people")
+PROTECTING = ("subscribers", "muted_words", "people", "withheld")
 """Filters that keep a promise to somebody; when they fail, nothing is shown that they have not judged."""
 
 
@@ -39,6 +39,11 @@ def before_ranking(stores: Stores, seen: Shown, served: Shown) -> Filter:
         "served": timeline.NotShownBefore(stores, served, "already_served"),
         "muted_words": timeline.NoMutedWords(stores, muted_phrases),
         "people": timeline.PeopleGetAlong(stores),
+        "elections": listed.NotListedUnlessFollowed(stores, params.ELECTION_ACCOUNTS),
+        "withheld": listed.NotWithheld(stores, params.WITHHELD_POSTS, params.WITHHELD_AUTHORS),
+        "competitors": listed.NotCompeting(stores, params.COMPETITORS, params.COMPETITOR_HOSTS),
+        "support": listed.NoSupportReplies(stores, params.SUPPORT_ACCOUNTS, params.AUTOMATIC_S),
+        "conversations": timeline.WholeConversation(stores),
         "fatigue": timeline.NotFatigued(stores, params.FATIGUE_DAYS),
         "engaged": NotIn(Post.row, lambda viewer: viewer.engaged_mask, "already_engaged"),
     }

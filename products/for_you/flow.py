@@ -27,7 +27,7 @@ from components.stores.controls import ControlStore
 from components.stores.impressions import ImpressionStore
 from components.stores.replays import ReplayStore
 from components.stores.stores import History, Stores
-from components.stores.types import Controls, Post, Replay, Viewer
+from components.stores.types import Controls, Post, Refresh, Replay, Viewer
 from components.stores.views import ViewCounts
 from components.transforms.showing import PostText, author_proof, post_proof
 from components.visibility.engine import Visibility, Visible, Warn
@@ -130,14 +130,15 @@ class ForYou(RecommendationFlow[Viewer, Post]):
     async def update_target(self, target: Viewer) -> Viewer:
         controls = await self._controls(target)
         known = await self._known(target, controls)
-        paging = paging_of(self.cursors, target.request.cursor)
+        paging = paging_of(self.cursors, target)
         viewer = attrs.evolve(target, known=known, controls=controls, paging=paging)
         return attrs.evolve(viewer, replay=self._replay(viewer))
 
     def _replay(self, viewer: Viewer) -> Replay | None:
-        settings = viewer.request.params
-        # Who asks for what is newer wants none of it, and what is captured must not depend on what came before.
-        if not settings[params.REPLAY] or viewer.paging.newer_than_ms or viewer.request.debug.capture:
+        settings, paging = viewer.request.params, viewer.paging
+        # Who asks for news wants none of it, and what is captured must not depend on what came before.
+        news = paging.newer_than_ms > 0 or paging.refresh is not Refresh.OPENED
+        if not settings[params.REPLAY] or news or viewer.request.debug.capture:
             return None
         found = self.replays.of(viewer)
         return found if found and len(found.ids) >= settings[params.REPLAY_LEAST] else None

@@ -1,4 +1,4 @@
-"""The following timeline: what the people one follows post, newest first. A second flow, out of the same parts."""
+"""The following timeline: what the people one follows post, newest first or ranked. Out of the same parts as For You."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Sequence
 
 import attrs
 
+from components.hydrators.posts import NetworkStatus, PostTraits
 from components.predicates import timeline
+from components.predicates.switched import Switched
 from components.predicates.viewer import known_user
+from components.rankers.arrival import InArrivalOrder
 from components.sources.posts import InNetwork
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer
@@ -16,7 +19,10 @@ from components.transforms.showing import PostText
 from components.visibility.engine import Visibility, Visible, Warn
 from mixer import (
     CandidatePredicate,
+    Candidates,
     CandidateSource,
+    CursorCodec,
+    Hydrator,
     OnError,
     Predicate,
     Ranker,
@@ -24,27 +30,36 @@ from mixer import (
     ResultsConfig,
     Transform,
 )
-from mixer.rankers import KeepOrder
 from products.for_you import params
 from products.for_you.filters import muted_phrases
+from products.for_you.flow import ForYou
+from products.for_you.pages import after, paging_of
 
 
 class Following(RecommendationFlow[Viewer, Post]):
-    """Posts of followed people, newest first, or as a ranker likes.
+    """Posts of followed people, newest first, or as a ranker likes that needs nothing looked up; in pages with cursors.
 
-    Source: Following, 2026: 100 posts of a year, posts before their reposts, one post a conversation.
+    Source: Following, 2026: 100 posts of a year, posts before their reposts, one post a conversation,
+    replies among followed people.
     """
 
     label = "following"
 
-    def __init__(self, stores: Stores, ranker: Ranker[Viewer, Post] | None = None) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        ranker: Ranker[Viewer, Post] | None = None,
+        cursors: CursorCodec | None = None,
+    ) -> None:
         self.stores = stores
+        self.cursors = cursors
         self.source = InNetwork(stores, params.FOLLOWING_CAP, params.FOLLOWING_AGE_H)
-        self.ranker = ranker or KeepOrder()  # the source is in order
+        self.ranker = ranker or InArrivalOrder(Post.score)  # the source is in order
         self.visibility = Visibility(stores)
 
     def update_target(self, target: Viewer) -> Viewer:
-        return attrs.evolve(target, known=self.stores.history(target.user_id, target.request.now_ms))
+        known = self.stores.history(target.user_id, target.request.now_ms)
+        return attrs.evolve(target, known=known, paging=paging_of(self.cursors, target))
 
     def target_eligibility(self) -> Predicate[Viewer]:
         return known_user
@@ -52,11 +67,17 @@ class Following(RecommendationFlow[Viewer, Post]):
     def candidate_sources(self, target: Viewer) -> Sequence[CandidateSource[Viewer, Post]]:
         return (self.source,)
 
+    def hydrate_candidates(self) -> Sequence[Hydrator[Viewer, Post]]:
+        return (NetworkStatus(self.stores).fail_open(), PostTraits(self.stores).fail_open())
+
     def pre_ranker_filter(self) -> CandidatePredicate[Viewer, Post]:
         return (
             timeline.NotOwn(self.stores)
             .and_then(timeline.PeopleGetAlong(self.stores))
             .and_then(timeline.NoMutedWords(self.stores, muted_phrases))
+            .and_then(Switched(timeline.RepliesAmongFollowed(self.stores), params.FOLLOWING_REPLIES))
+            .and_then(timeline.NewerThanPage())
+            .and_then(timeline.NotOnEarlierPages())
         )
 
     def select_ranker(self, target: Viewer) -> Ranker[Viewer, Post]:
@@ -75,3 +96,24 @@ class Following(RecommendationFlow[Viewer, Post]):
 
     def transform_results(self) -> Transform[Viewer, Post]:
         return PostText(self.stores).then(Warn(self.visibility))
+
+    def next_cursor(self, target: Viewer, results: Candidates[Post]) -> str | None:
+        return None if self.cursors is None else after(self.cursors, target, results)
+
+
+class RankedFollowing(ForYou):
+    """For You out of posts of followed people alone: its filters, its ranker, its adjustments.
+
+    Source: ranked Following, 2026: the flow of For You in network only, 38 posts.
+    """
+
+    label = "ranked_following"
+
+    def candidate_sources(self, target: Viewer) -> Sequence[CandidateSource[Viewer, Post]]:
+        # What it ranked before came from there, too.
+        names = ("in_network", self.replayed.name)
+        return [one for one in super().candidate_sources(target) if one.name in names]
+
+    def results_config(self, target: Viewer) -> ResultsConfig:
+        wanted = target.request.params[params.RANKED_FOLLOWING] if target.limit is None else target.limit
+        return attrs.evolve(super().results_config(target), desired=wanted)

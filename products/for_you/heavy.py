@@ -131,10 +131,18 @@ def chosen_weights(viewer: Viewer) -> WeightSet:
     settings = viewer.request.params
     weights = SETS[settings[declared.WEIGHT_SET]]
     factors = {head: settings[declared.WEIGHT_FACTORS[head]] for head in weights.weights}
-    if all(factor == 1.0 for factor in factors.values()):
+    boosts = dict.fromkeys(weights.mutual_boosts, settings[declared.MUTUAL_REPLY])
+    gated = weights.video_gated if settings[declared.VIDEO_GATE] else frozenset[str]()
+    as_published = boosts == dict(weights.mutual_boosts) and gated == weights.video_gated
+    if as_published and all(factor == 1.0 for factor in factors.values()):
         return weights
-    changed = {head: factors[head] * weight for head, weight in weights.weights.items()}
-    return attrs.evolve(weights, name=f"{weights.name}, changed", weights=changed)
+    return attrs.evolve(
+        weights,
+        name=f"{weights.name}, changed",
+        weights={head: factors[head] * weight for head, weight in weights.weights.items()},
+        mutual_boosts=boosts,
+        video_gated=gated,
+    )
 
 
 def _write_shown(stores: Stores, data: Dataset, features: FeatureSet, folder: Path) -> None:

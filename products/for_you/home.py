@@ -8,14 +8,18 @@ from typing import Any
 import attrs
 import numpy as np
 
+from components.sources.backfill import Backfill
 from components.stores.impressions import ImpressionStore
 from components.stores.stores import Stores
-from components.stores.types import Post, Viewer
-from mixer import CursorCodec, Predicate, SideEffect, Target
-from mixer.pipeline import Branch, MixerPipeline
+from components.stores.types import Controls, Post, Refresh, Viewer
+from components.transforms.quotas import shares
+from mixer import CursorCodec, Direction, Predicate, SideEffect, Target
+from mixer.concurrency import Failure, attempt
+from mixer.pipeline import Branch, MixerPipeline, MixerResult
 from mixer.predicates import predicate
 from mixer.selectors import (
     Debunch,
+    DropMax,
     DropModuleTooFew,
     Entry,
     InsertAppend,
@@ -28,9 +32,11 @@ from mixer.selectors import (
 )
 from products.follow_recs.flow import FollowRecs
 from products.for_you import params
-from products.for_you.flow import ForYou
-from products.for_you.pages import after, paging_of, since
+from products.for_you.flow import LOOK_UP_S, ForYou
+from products.for_you.pages import NEWER, after, paging_of, since
+from products.for_you.pill import pill_of
 from products.for_you.prompts import Prompt, Prompts
+from products.for_you.shown import CountNetworks, OfShownPosts, RememberPeople, is_prompt, shown_posts
 
 PEOPLE_EVERY_S = 30 * 3_600.0
 """Source: who-to-follow is shown again after 30 hours."""
@@ -44,15 +50,18 @@ PROMPT_WITHIN_S = 0.5
 class Home(MixerPipeline[Viewer]):
     """A page: up to 35 posts, a prompt at the head, three people to follow at the sixth place, cursors up and down.
 
-    No more than two posts by strangers stand in a row while there are others. People come once in 30 hours, on the
-    first page, and only if there are at least two.
+    A page is the best of a pool of posts, in which strangers do not stand in long runs while there are others: two in a
+    row, more where the viewer would rather discover. What the pool holds beyond the page is not recorded as shown.
+    People come once in 30 hours, on the first page, and only if there are at least two. A page of what is new ends in a
+    gap if there is more of that; a client that polls learns how much is new and from whom, and nothing is remembered.
 
     Args:
         posts: the timeline.
         people: the recommendations, if any.
         cursors: the codec of ``posts``.
 
-    Source: home-mixer's For You pipeline: 35 entries, debunching by 2, who-to-follow at index 5, a prompt at index 0.
+    Source: home-mixer's For You pipeline: 35 entries of 120 scored posts, debunching by 2, who-to-follow at index 5, a
+    prompt at index 0.
     """
 
     label = "home"
@@ -62,9 +71,21 @@ class Home(MixerPipeline[Viewer]):
         self.prompts = Prompts(posts.stores)
         self.shown_people = ImpressionStore(ttl_s=PEOPLE_EVERY_S)
 
+    async def process(self, target: Viewer) -> MixerResult:
+        controls, paging = await self._wishes(target), paging_of(self.cursors, target)
+        asked = attrs.evolve(target, controls=controls, paging=paging)
+        return await super().process(_in_the_dark(asked) if paging.refresh is Refresh.POLLING else asked)
+
+    async def _wishes(self, viewer: Viewer) -> Controls:
+        stored = self.posts.controls
+        if stored is None:
+            return viewer.controls
+        found = await attempt(lambda: stored.of(viewer.user_id), viewer, LOOK_UP_S)
+        return viewer.controls if isinstance(found, Failure) else found  # the posts' flow reports it
+
     def branches(self) -> Sequence[Branch[Viewer]]:
         found = [
-            Branch(self.posts.map_target(_a_page_of_posts)),
+            Branch(self.posts.map_target(_a_pool_of_posts)),
             Branch(self.prompts, gate=first_page, within_s=PROMPT_WITHIN_S),
         ]
         if self.people is not None:
@@ -89,7 +110,8 @@ class Home(MixerPipeline[Viewer]):
     def selectors(self) -> Sequence[Selector[Viewer]]:
         posts = self.posts.name
         chosen: list[Selector[Viewer]] = [
-            Debunch(posts, _by_stranger, 2, TrimTail(self._asks_for_newer)),
+            Debunch(posts, _by_stranger, _longest_run, TrimTail(_asks_for_newer)),
+            DropMax(posts, lambda viewer: max(1, _page_of(viewer))),
             InsertAppend(posts),
             InsertFixedPosition(self.prompts.name, 0),
         ]
@@ -97,21 +119,23 @@ class Home(MixerPipeline[Viewer]):
             chosen += [InsertFixedPosition(self.people.name, 5), DropModuleTooFew(self.people.name, 2)]
         return chosen
 
-    def _asks_for_newer(self, viewer: Target) -> bool:
-        return paging_of(self.cursors, viewer.request.cursor).newer_than_ms > 0
-
     def marshal(self, target: Viewer, selection: Selection) -> dict[str, Any]:
-        """Entries as plain values, and cursors."""
-        viewer = attrs.evolve(target, paging=paging_of(self.cursors, target.request.cursor))
-        posts = [one for one in selection.slate if isinstance(one, Item) and not is_prompt(one)]
-        bottom = None
-        if posts:
-            rows = np.array([item.row for item in posts])
-            bottom = after(self.cursors, viewer, posts[0].candidates.pick(rows))
+        """Entries as plain values, cursors, and the pill; who polls is only told how many posts are new."""
+        posts = shown_posts(selection.slate)
+        pill = pill_of(target, posts, self.posts.stores)
+        if pill is not None:
+            self.stats.scope(self.name).counter("pills").incr()
+        polling = target.paging.refresh is Refresh.POLLING
+        rest = None if posts is None or polling else after(self.cursors, target, posts)
+        newer = target.paging.direction in NEWER
+        left = any(one.reason == "over_maximum" for one in selection.dropped)
         return {
-            "entries": [self._entry(entry) for entry in selection.slate],
-            "top": since(self.cursors, viewer),
-            "bottom": bottom,
+            "entries": [] if polling else [self._entry(entry) for entry in selection.slate],
+            "new": 0 if posts is None or not newer else len(posts),
+            "pill": pill,
+            "top": (polling and target.request.cursor) or since(self.cursors, target),
+            "gap": rest if newer and left else None,
+            "bottom": None if newer else rest,
         }
 
     def _entry(self, entry: Entry) -> dict[str, Any]:
@@ -126,20 +150,12 @@ class Home(MixerPipeline[Viewer]):
         return {"kind": "post", "id": entry.id, "conversation": above, "warning": entry.value(Post.warning)}
 
     def side_effects(self) -> Sequence[SideEffect[Viewer, Any]]:
-        return (RememberPeople(self.shown_people),)
-
-
-@attrs.frozen
-class RememberPeople(SideEffect[Viewer, Any]):
-    """Remembers which people a page showed, and that it showed any."""
-
-    shown: ImpressionStore
-
-    def apply(self, viewer: Viewer, result: Any) -> None:
-        modules = [entry for entry in result.slate if isinstance(entry, Module)]
-        ids = [one.id for module in modules for one in module.family() if isinstance(one, Item)]
-        if ids:
-            self.shown.record(viewer.user_id, ids, viewer.request.now_ms)
+        posts = (OfShownPosts(self.posts.name, one) for one in self.posts.side_effects())
+        return (
+            RememberPeople(self.shown_people),
+            CountNetworks(self.stats.scope(self.name, "slate")),
+            *posts,
+        )
 
 
 def conversation_above(stores: Stores, row: int) -> list[int]:
@@ -155,18 +171,45 @@ def first_page(viewer: Viewer) -> bool:
     return viewer.request.cursor is None
 
 
-def is_prompt(item: Item) -> bool:
-    """Prompts and posts stand on one page."""
-    return issubclass(item.candidates.kind, Prompt)
+def _asks_for_newer(viewer: Target) -> bool:
+    return isinstance(viewer, Viewer) and viewer.paging.direction is Direction.TOP
+
+
+def _in_the_dark(viewer: Viewer) -> Viewer:
+    """The same request, of which nothing is remembered."""
+    debug = attrs.evolve(viewer.request.debug, skip_side_effects=True)
+    return attrs.evolve(viewer, request=attrs.evolve(viewer.request, debug=debug))
 
 
 def _by_stranger(entry: Entry) -> bool:
-    return not entry.value(Post.in_network)
+    return not entry.value(Post.in_network) or _found_late(entry)
 
 
-def _a_page_of_posts(viewer: Viewer) -> Viewer:
-    wanted = viewer.request.params[params.PAGE] if viewer.limit is None else viewer.limit
-    return attrs.evolve(viewer, limit=wanted)
+def _found_late(entry: Entry) -> bool:
+    """Older posts fill a page that would be short; they are not pulled forward, whoever wrote them."""
+    assert isinstance(entry, Item)  # noqa: S101 - the posts' flow enters the pool one by one
+    provenance = entry.candidates.provenance
+    if provenance is None or Backfill.label not in provenance.names:
+        return False
+    primary = provenance.primary_of(entry.candidates.handles[entry.row : entry.row + 1])
+    return int(primary[0]) == provenance.names.index(Backfill.label)
+
+
+def _longest_run(viewer: Viewer) -> int:
+    """Strangers in a row; as many as come where nobody else is wanted."""
+    followed, _ = shares(viewer.controls)
+    return int(viewer.request.params[params.RUN] / max(followed, 1e-9))
+
+
+def _page_of(viewer: Viewer) -> int:
+    return viewer.request.params[params.PAGE] if viewer.limit is None else viewer.limit
+
+
+def _a_pool_of_posts(viewer: Viewer) -> Viewer:
+    """Asks for more than a page holds, and leaves it to the page to remember what it shows."""
+    wanted = _page_of(viewer)
+    pool = max(wanted, viewer.request.params[params.POOL]) if wanted else 0
+    return attrs.evolve(_in_the_dark(viewer), limit=pool)
 
 
 def _a_few_people(viewer: Viewer) -> Viewer:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from components.models.weighted_score import APRIL_2023, WEIGHT_SETS
+from components.models.weighted_score import APRIL_2023, MUTUAL_REPLY_BOOST, WEIGHT_SETS
 from components.stores.replays import LEAST
+from mixer.param_domain import Domain
 from mixer.params import Param, param
 
 RESULTS = param("for_you.results", 20, minimum=0, maximum=1_000, doc="Posts in an answer.")
@@ -74,6 +75,10 @@ STRANGER_ONCE = param(
     "for_you.out_of_network.once", True, doc="One post of an author out of network from each source."
 )
 
+QUOTAS = param("for_you.quotas", True, doc="Put what is over the quotas of both networks behind the rest.")
+IN_QUOTA = param("for_you.quotas.in_network", 60, minimum=0, doc="Posts by followed people in front.")
+OUT_QUOTA = param("for_you.quotas.out_of_network", 60, minimum=0, doc="Posts by strangers in front.")
+
 COLD_START = param("for_you.cold_start", True, doc="Lift one post of a small author that few have seen.")
 COLD_START_FOLLOWERS = param(
     "for_you.cold_start.followers", 1_000, minimum=0, doc="A small author has at most so many followers."
@@ -110,8 +115,24 @@ PROMPT_FOLLOWS = param(
     "for_you.prompts.least_follows", 5, minimum=0, doc="Who follows fewer is asked to follow somebody."
 )
 PAGE = param("for_you.home.page", 35, minimum=1, maximum=200, doc="Posts on a page of the home timeline.")
+POOL = param(
+    "for_you.home.pool",
+    120,
+    minimum=0,
+    maximum=1_000,
+    doc="Posts that a page is blended from, if larger than it.",
+)
+RUN = param("for_you.home.run", 2, minimum=1, doc="Strangers in a row while there are others.")
+PILL = param("for_you.pill", True, doc="Say who posted something new.")
+PILL_AFTER_S = param("for_you.pill.after_s", 240.0, minimum=0.0, doc="Seconds before that is shown.")
 FOLLOWING = param(
     "for_you.following.results", 100, minimum=0, maximum=1_000, doc="Posts on the following timeline."
+)
+RANKED_FOLLOWING = param(
+    "for_you.following.ranked_results", 38, minimum=0, maximum=1_000, doc="Posts of it where it is ranked."
+)
+FOLLOWING_REPLIES = param(
+    "for_you.following.filters.replies", True, doc="Drop posts on it: replies to people who are not followed."
 )
 FOLLOWING_CAP = param(
     "for_you.following.cap", 300, minimum=0, maximum=5_000, doc="Posts that it chooses from."
@@ -128,6 +149,11 @@ FILTERS: Mapping[str, Param[bool]] = {
         ("served", "answered to the viewer within ten minutes"),
         ("muted_words", "with words that the viewer muted, quoted and answered posts included"),
         ("people", "that involve people whom the viewer avoids, or who block the viewer"),
+        ("elections", "that involve accounts listed for elections whom the viewer does not follow"),
+        ("withheld", "withheld in the viewer's country"),
+        ("competitors", "by strangers among the competitors, or that link to them"),
+        ("support", "answers by support accounts, and those that came within a minute"),
+        ("conversations", "answers whose conversation is not here up to its root"),
         ("fatigue", "by authors of whom the viewer lately asked to see less"),
         ("engaged", "that the viewer engaged with"),
     )
@@ -144,8 +170,33 @@ HYDRATORS: Mapping[str, Param[bool]] = {
         ("two_tower_similarity", "how near a post is to the viewer between the two towers"),
     )
 }
-"""Switches of what is looked up to be shown and explained alone."""
+"""Switches of what is looked up about viewer, author and post beside what rankers learn from."""
 AUTHOR_PROOF = param("for_you.author_proof", True, doc="Say who of the followed follows the author.")
+COMPETITORS = param("for_you.competitors.authors", (), each=Domain.of(0), doc="Ids of competitors.")
+COMPETITOR_HOSTS = param(
+    "for_you.competitors.hosts",
+    (),
+    each=Domain.of(""),
+    doc="Where strangers must not link, such as example.com.",
+)
+SUPPORT_ACCOUNTS = param(
+    "for_you.support.accounts", (), each=Domain.of(0), doc="Ids of accounts that answer customers."
+)
+AUTOMATIC_S = param(
+    "for_you.support.automatic_s", 60.0, minimum=0.0, doc="An answer within fewer seconds was not typed."
+)
+ELECTION_ACCOUNTS = param(
+    "for_you.elections.accounts", (), each=Domain.of(0), doc="Ids of accounts for followers alone."
+)
+WITHHELD_POSTS = param(
+    "for_you.withheld.posts", (), each=Domain.of(""), doc="What is withheld where, such as DE:12 for post 12."
+)
+WITHHELD_AUTHORS = param(
+    "for_you.withheld.authors", (), each=Domain.of(""), doc="The same for everything that users wrote."
+)
+WITHOUT_ANCESTORS = param(
+    "for_you.conversations.without_ancestors", True, doc="Leave out what another post is displayed with."
+)
 CONVERSATIONS = param("for_you.conversations.one", True, doc="One post a conversation.")
 STORIES = param("for_you.stories.one", True, doc="One of several posts that say almost the same.")
 VISIBILITY = param("for_you.visibility", True, doc="Judge by the visibility rules what may be shown.")
@@ -155,6 +206,15 @@ WEIGHT_SET = param(
     APRIL_2023.name,
     choices=tuple(WEIGHT_SETS),
     doc="Published weights of the heads.",
+)
+MUTUAL_REPLY = param(
+    "for_you.heavy.mutual_reply_boost",
+    MUTUAL_REPLY_BOOST,
+    minimum=0.0,
+    doc="Added to the reply weight of 2026 among people who follow each other.",
+)
+VIDEO_GATE = param(
+    "for_you.heavy.video_gate", True, doc="Under weights of 2026, count video views of more than 10 s alone."
 )
 WEIGHT_FACTORS: Mapping[str, Param[float]] = {
     head: param(

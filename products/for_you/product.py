@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ from products.for_you import answer, params
 from products.for_you.embeddings import NO_EMBEDDINGS, Embeddings, learned
 from products.for_you.evaluation import OFFLINE
 from products.for_you.flow import ForYou
-from products.for_you.shown import SHOWN
+from products.for_you.following import Following, RankedFollowing
+from products.for_you.reranked import SHOWN
 from products.for_you.training import INPUTS, Training, train, train_trees
 
 VERSION = (
@@ -57,13 +59,18 @@ EMBEDDED, LAST = 0.7, 0.98
 """Shares of all engagements: embeddings that a ranker learns with come from the first, the ranker from the rest."""
 
 
-async def flow(workshop: Workshop) -> ForYou:
+async def flow(workshop: Workshop, kind: type[ForYou] = ForYou) -> ForYou:
     """The flow with everything that was chosen; parts are trained where they are missing."""
     embeddings = await learned(workshop) if workshop.choices.embeddings else NO_EMBEDDINGS
     choice = workshop.choices.ranker
     light = await _light(workshop, choice if choice in LIGHT else "logistic")
     ranker = await _heavy(workshop, light) if choice == "heavy" else light
-    return ForYou(workshop.now.stores, ranker, embeddings=embeddings.over(workshop.now.stores))
+    return kind(workshop.now.stores, ranker, embeddings=embeddings.over(workshop.now.stores))
+
+
+async def following(workshop: Workshop) -> Following:
+    """The following timeline, newest first; nothing is trained."""
+    return Following(workshop.now.stores)
 
 
 async def _earlier(workshop: Workshop) -> Embeddings:
@@ -156,4 +163,16 @@ FOR_YOU = Application(
     page=Page(answer.rows, answer.table),
     offline=OFFLINE,
     shown=SHOWN,
+)
+FOLLOWING = attrs.evolve(
+    FOR_YOU,
+    name="following",
+    flow=following,
+    page=Page(answer.rows, partial(answer.table, title="Following, newest first")),
+)
+RANKED_FOLLOWING = attrs.evolve(
+    FOR_YOU,
+    name="ranked_following",
+    flow=partial(flow, kind=RankedFollowing),
+    page=Page(answer.rows, partial(answer.table, title="Following, ranked")),
 )

@@ -6,8 +6,14 @@ from components.rankers.arrival import InArrivalOrder
 from components.sources.backfill import Backfill
 from components.stores.stores import SHOW_LESS, Stores
 from components.stores.types import Post, Viewer
-from components.transforms.conversations import OneOfEachConversation, OneOfEachOriginal, OneOfEachStory
+from components.transforms.conversations import (
+    OneOfEachConversation,
+    OneOfEachOriginal,
+    OneOfEachStory,
+    WithoutAncestors,
+)
 from components.transforms.diversity import AuthorDiversity, OneOfEachStranger
+from components.transforms.quotas import NetworkQuotas
 from components.transforms.ranking_input import FirstToRank, SourceScores, SourcesLast
 from components.transforms.scoring import ColdStartLift, FeedbackFatigue, NetworkDiscount, RecencyDecay
 from components.transforms.slates import DeterminantalSlate, TopicAndAuthor
@@ -47,7 +53,7 @@ def adjusted(stores: Stores) -> Transform[Viewer, Post]:
     """What becomes of the scores, and what is shown once.
 
     Source: 2026's order: cold start, authors, strangers, then the slate as a whole; wishes and fatigue, which are
-    about the viewer alone, come before.
+    about the viewer alone, come before. Quotas are of 2023.
     """
     slate = DeterminantalSlate(TopicAndAuthor(stores.posts), Post.score, params.SLATE_THETA)
     lift = ColdStartLift(stores.posts, Post.views, params.COLD_START_FOLLOWERS, params.COLD_START_VIEWS)
@@ -61,6 +67,12 @@ def adjusted(stores: Stores) -> Transform[Viewer, Post]:
         .then(OneOfEachStranger(params.STRANGER_ONCE).observe("one_of_each_stranger"))
         .then(slate.gated(ParamIsOn(params.SLATE)))
         .then(OneOfEachConversation(stores, params.CONVERSATIONS))
+        .then(WithoutAncestors(stores, params.WITHOUT_ANCESTORS))
         .then(OneOfEachStory(stores, params.STORIES))
+        .then(
+            NetworkQuotas(params.IN_QUOTA, params.OUT_QUOTA, frozenset({Backfill.label})).gated(
+                ParamIsOn(params.QUOTAS)
+            )
+        )
         .then(SourcesLast(frozenset({Backfill.label})))
     )

@@ -9,11 +9,12 @@ from typing import Any
 
 import anyio
 import attrs
+from rich.console import Console
 from rich.table import Table
 
 from components.datasets.files import cache_directory
 from components.models.files import atomic_file
-from components.stores.types import Viewer
+from components.stores.types import Paging, Refresh, Viewer
 from mixer import CursorCodec, Request
 from mixer.pipeline import MixerResult
 from products._cli.application import Workshop
@@ -28,6 +29,7 @@ from products.for_you.home import Home
 from products.for_you.product import FOR_YOU
 
 KEY_BYTES = 32
+HOUR_MS = 3_600_000
 
 
 @attrs.frozen(kw_only=True)
@@ -39,6 +41,8 @@ class HomeOptions:
     limit: int | None
     pages: int
     cursor: str | None
+    refresh: Refresh
+    ago_h: float
     as_json: bool
     seed: int
     world: str
@@ -50,6 +54,21 @@ class HomeOptions:
             raise ValueError(f"--pages: expected 1 or more, got {self.pages}")
         if self.limit is not None and self.limit < 0:
             raise ValueError(f"--limit: expected 0 or more, got {self.limit}")
+        if self.ago_h < 0:
+            raise ValueError(f"--ago: expected 0 hours or more, got {self.ago_h}")
+
+
+def refresh_of(name: str) -> Refresh:
+    """What a word on the command line means.
+
+    Raises:
+        ValueError: with the words that mean something.
+    """
+    try:
+        return Refresh(name)
+    except ValueError:
+        expected = ", ".join(one.value for one in Refresh)
+        raise ValueError(f"--refresh: expected one of {expected}, got {name!r}") from None
 
 
 def show_home(options: HomeOptions) -> None:
@@ -74,21 +93,33 @@ async def _show_home(options: HomeOptions) -> None:
     for number in range(options.pages):
         request = Request(
             id=f"home-{user}-{options.seed}",
-            now_ms=loaded.stores.now_ms,
+            now_ms=loaded.stores.now_ms - int(options.ago_h * HOUR_MS),
             seed=options.seed,
             params=settings,
             cursor=cursor,
         )
-        result = await home.process(Viewer(user, options.limit, request=request))
+        asked = Viewer(user, options.limit, paging=Paging(refresh=options.refresh), request=request)
+        result = await home.process(asked)
         pages.append(_page(result))
-        cursor = result.response["bottom"]
+        cursor = result.response["gap"] or result.response["bottom"]
         if not options.as_json:
             console.print(_table(loaded, user, number, result))
+            _print_news(loaded, result.response, console)
             console.print(f"next page: --cursor {cursor}\n" if cursor else "the end", soft_wrap=True)
         if cursor is None:
             break
     if options.as_json:
         print(json.dumps({"user": user, "pages": pages}, ensure_ascii=False, indent=2))  # noqa: T201
+
+
+def _print_news(loaded: Loaded, response: dict[str, Any], console: Console) -> None:
+    stores, pill = loaded.stores, response["pill"]
+    if pill is not None:
+        names = ", ".join(stores.called(row) for row in stores.users.rows_of(pill["authors"]).tolist())
+        console.print(
+            f"{response['new']} new posts, by {names} and others; shown after {pill['after_s']:g} s"
+        )
+    console.print(f"what is new: --cursor {response['top']}", soft_wrap=True)
 
 
 async def _home(workshop: Workshop) -> Home:

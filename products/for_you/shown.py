@@ -1,182 +1,72 @@
-"""How For You's rankers order what viewers were shown: everybody ranks the same posts, whatever the log preferred to show."""
+"""What a page of the home timeline showed, and what is done with it afterwards."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
 
-from components.datasets import Action, DataError, split_by_time
-from components.features.labels import LABEL_WINDOW_MS, Examples, shown_examples
-from components.rankers.heavy import UnderLoad
-from components.rankers.light import LightRanker
-from components.rankers.training import UpToRanker
-from components.sources.answers import posts_at
-from components.stores.from_dataset import NEGATIVE, stores_of
-from components.stores.stores import Stores
+from components.stores.impressions import ImpressionStore
 from components.stores.types import Post, Viewer
-from mixer import (
-    CandidatePredicate,
-    Candidates,
-    CandidateSource,
-    Ranker,
-    RecommendationFlow,
-    SourceRegistry,
-    Verdicts,
-)
-from mixer.candidate_predicates import KeepAll
-from mixer.rankers import KeepOrder
-from products._cli.data import Loaded
-from products._offline.trial import Case, InOrder, Offline, Trial, drawn
-from products.for_you import params
-from products.for_you.evaluation import HOUR_MS, Ranked, health, parts_of
-from products.for_you.flow import ForYou
+from mixer import Candidates, SideEffect, StatsReceiver
+from mixer.component import MaybeAwaitable
+from mixer.selectors import Entry, Item, Module
+from products.for_you.prompts import Prompt
 
-Order = Callable[[Viewer, NDArray[np.int64]], NDArray[Any]]
-"""A viewer and rows of posts to a score above 0 for each."""
+
+def is_prompt(item: Item) -> bool:
+    """Prompts and posts stand on one page."""
+    return issubclass(item.candidates.kind, Prompt)
+
+
+def shown_posts(slate: Sequence[Entry]) -> Candidates[Post] | None:
+    """The posts of a page, in order; None if there are none."""
+    items = [one for one in slate if isinstance(one, Item) and not is_prompt(one)]
+    return items[0].candidates.pick(np.array([item.row for item in items])) if items else None
 
 
 @attrs.frozen
-class Shown(CandidateSource[Viewer, Post]):
-    """What a viewer was shown, in some order."""
+class OfShownPosts(SideEffect[Viewer, Any]):
+    """A side effect of the posts' flow, for the posts that a page shows."""
 
-    stores: Stores = attrs.field(repr=False)
-    shown: Mapping[int, NDArray[np.int64]] = attrs.field(repr=False)
-    order: Order = attrs.field(repr=False)
+    flow: str
+    inner: SideEffect[Viewer, Post]
 
-    def fetch(self, viewer: Viewer) -> Candidates[Post]:
-        rows = self.shown[viewer.user_id]
-        scores = self.order(viewer, rows)
-        best = np.argsort(-scores, kind="stable")
-        return posts_at(self.stores, rows[best], scores[best])
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    def apply(self, viewer: Viewer, result: Any) -> MaybeAwaitable[None]:
+        shown = shown_posts(result.slate)
+        if shown is not None:
+            return self.inner.apply(viewer, attrs.evolve(result.results[self.flow], candidates=shown))
+        return None
 
 
 @attrs.frozen
-class WasShown(CandidatePredicate[Viewer, Post]):
-    """Leaves out what sources find beside what was shown."""
+class CountNetworks(SideEffect[Viewer, Any]):
+    """Counts what pages show of followed people and of strangers."""
 
-    shown: Mapping[int, NDArray[np.int64]] = attrs.field(repr=False)
+    stats: StatsReceiver
 
-    def check(self, target: Viewer, candidates: Candidates[Post]) -> Verdicts:
-        return Verdicts.keep_where(np.isin(candidates[Post.row], self.shown[target.user_id]), "not_shown")
-
-
-class RankedShown(UpToRanker[Viewer, Post], ForYou):
-    """The flow's sources, hydrators and a ranker, over what was shown: a source's opinion counts, its choice does not."""
-
-    def __init__(self, ours: ForYou, ranker: Ranker[Viewer, Post], trial: Trial) -> None:
-        super().__init__(ours.stores, ranker, embeddings=ours.embeddings)
-        self.shown = trial.shown
-        everything = Shown(ours.stores, trial.shown, as_shown)
-        self.sources = SourceRegistry([*self.sources.all(), everything])
-
-    def pre_ranker_filter(self) -> CandidatePredicate[Viewer, Post]:
-        return WasShown(self.shown)
+    def apply(self, viewer: Viewer, result: Any) -> None:
+        posts = shown_posts(result.slate)
+        if posts is not None:
+            inside = int(posts[Post.in_network].sum())
+            self.stats.counter("in_network").incr(inside)
+            self.stats.counter("out_of_network").incr(len(posts) - inside)
 
 
-class ShownInOrder(InOrder, ForYou):
-    """What was shown, in some order."""
+@attrs.frozen
+class RememberPeople(SideEffect[Viewer, Any]):
+    """Remembers which people a page showed, and that it showed any."""
 
-    def __init__(self, trial: Trial, order: Order) -> None:
-        super().__init__(trial.stores, KeepOrder())
-        self.only = (Shown(trial.stores, trial.shown, order),)
+    shown: ImpressionStore
 
-    def pre_ranker_filter(self) -> CandidatePredicate[Viewer, Post]:
-        return KeepAll()
-
-    def validate_candidates(self) -> CandidatePredicate[Viewer, Post]:
-        return KeepAll()
-
-
-def as_shown(viewer: Viewer, rows: NDArray[np.int64]) -> NDArray[Any]:
-    """The order in which the viewer was shown them."""
-    return 1.0 / (1.0 + np.arange(len(rows)))
-
-
-def trial(loaded: Loaded, users: int, seed: int) -> Trial:
-    """Slates of the last tenth of the data, one a viewer, with at least one post acted upon and one not.
-
-    Relevant is what the viewer acted upon, other than against it, within three hours of being shown.
-
-    Raises:
-        DataError: nobody logged what was shown.
-    """
-    data = loaded.data.as_of(loaded.data.now_ms)
-    if not len(data["impressions"]):
-        raise DataError(data.name, ["expected impressions, for --shown ranks what was shown; got none"])
-    split = split_by_time(data, 0.1, 0.1)
-    past, stores = split.test.known, stores_of(data)
-    late = shown_examples(stores, data).during(split.test.begin_ms, data.now_ms - LABEL_WINDOW_MS)
-    slates = tuple(_slates(stores, late, users, np.random.default_rng([seed, 11])))
-    cases = tuple(case for case, _ in slates)
-    protocol = f"{len(cases)} viewers, each at a slate of the last tenth; what was shown is ranked again"
-    shown = {case.user_id: rows for case, rows in slates}
-    return Trial(Loaded(past, stores_of(past)), Loaded(data, stores, loaded.truth), cases, protocol, shown)
-
-
-def _slates(
-    stores: Stores, late: Examples, users: int, rng: np.random.Generator
-) -> list[tuple[Case, NDArray[np.int64]]]:
-    asked, favour = late.asked, [int(action) for action in Action if action not in NEGATIVE]
-    acted: NDArray[np.bool_] = np.asarray(late.labels[:, favour] > 0).max(axis=1)
-    sizes, positives = (
-        np.bincount(asked.request),
-        np.bincount(asked.request[acted], minlength=len(asked.viewer)),
-    )
-    telling = rng.permutation(np.flatnonzero((positives > 0) & (positives < sizes)))
-    rows, first = np.unique(asked.viewer[telling], return_index=True)
-    found = list[tuple[Case, NDArray[np.int64]]]()
-    for at in drawn(np.arange(len(rows)), users, rng).tolist():
-        row, request = int(rows[at]), int(telling[first[at]])
-        now_ms = int(asked.now_ms[request])
-        pairs = slice(*np.searchsorted(asked.request, [request, request + 1]))
-        posts, liked = asked.post[pairs], acted[pairs]
-        relevant = tuple(stores.posts.index.ids[posts[liked]].tolist())
-        case = Case(int(stores.users.ids[row]), now_ms, relevant, len(stores.engagements.of(row, now_ms)))
-        found.append((case, posts))
-    return found
-
-
-def systems(trial: Trial, ours: ForYou) -> Mapping[str, RecommendationFlow[Viewer, Any]]:
-    """Our ranker, under load the light one, and what they have to beat."""
-    learned = next(one for one in parts_of(ours.ranker) if isinstance(one, (UnderLoad, LightRanker)))
-    rankers: dict[str, Ranker[Viewer, Post]] = {"for_you": learned}
-    if isinstance(learned, UnderLoad):
-        rankers["light_ranker"] = learned.light
-    return {
-        **{name: RankedShown(ours, ranker, trial) for name, ranker in rankers.items()},
-        **{name: ShownInOrder(trial, order) for name, order in _orders(trial).items()},
-    }
-
-
-def _orders(trial: Trial) -> dict[str, Order]:
-    stores, truth = trial.stores, trial.truth
-
-    def most_engaged(viewer: Viewer, rows: NDArray[np.int64]) -> NDArray[Any]:
-        since_ms = viewer.history.now_ms - int(params.WINDOW_H.default * HOUR_MS)
-        recent = stores.engagements.ends[stores.engagements.between(since_ms, viewer.history.now_ms)]
-        return 1.0 + np.bincount(recent, minlength=len(stores.posts))[rows]
-
-    def newest(viewer: Viewer, rows: NDArray[np.int64]) -> NDArray[Any]:
-        return stores.posts.created_ms[rows]
-
-    def random(viewer: Viewer, rows: NDArray[np.int64]) -> NDArray[Any]:
-        return 1.0 - viewer.request.rng("random").random(len(rows))
-
-    orders = {"as_shown": as_shown, "most_engaged": most_engaged, "newest": newest, "random": random}
-    if truth is not None:
-
-        def ceiling(viewer: Viewer, rows: NDArray[np.int64]) -> NDArray[Any]:
-            viewers = np.full(len(rows), viewer.user_id)
-            return np.asarray(
-                truth.probability(viewers, stores.posts.index.ids[rows], Action.FAV), np.float64
-            )
-
-        orders["ceiling"] = ceiling
-    return orders
-
-
-SHOWN = Offline(trial, systems, Ranked, Post.score, health, lambda _trial, _lists: None, lambda _: {})
+    def apply(self, viewer: Viewer, result: Any) -> None:
+        modules = [entry for entry in result.slate if isinstance(entry, Module)]
+        ids = [one.id for module in modules for one in module.family() if isinstance(one, Item)]
+        if ids:
+            self.shown.record(viewer.user_id, ids, viewer.request.now_ms)

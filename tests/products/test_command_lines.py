@@ -321,12 +321,46 @@ def test_home_is_a_page_for_people(call):
     assert "--cursor" in out
 
 
+def test_following_is_newest_first_or_ranked(call):
+    code, out, err = call("for_you", "following", "--json", "--user", "5", "--limit", "9")
+    assert code == 0, err
+    newest = json.loads(out)["candidates"]
+    assert [one["age_h"] for one in newest] == sorted(one["age_h"] for one in newest)
+    code, out, err = call("for_you", "following", "--ranked", "--json", "--user", "5", "--limit", "9")
+    assert code == 0, err
+    ranked = json.loads(out)["candidates"]
+    assert [one["score"] for one in ranked] == sorted((one["score"] for one in ranked), reverse=True)
+    for one in (*newest, *ranked):
+        assert one["reason"].startswith("you follow")
+    code, out, err = call("for_you", "following", "--user", "5", "--limit", "3")
+    assert code == 0, err
+    assert "Following, newest first, user 5" in out
+
+
+def test_home_tells_a_polling_client_what_is_new(call):
+    code, out, err = call("for_you", "home", "--json", "--user", "5", "--ago", "24")
+    assert code == 0, err
+    top = json.loads(out)["pages"][0]["top"]
+    polled = ("for_you", "home", "--user", "5", "--ago", "18", "--cursor", top, "--refresh", "polling")
+    code, out, err = call(*polled, "--json")
+    assert code == 0, err
+    (page,) = json.loads(out)["pages"]
+    assert page["entries"] == []
+    assert page["pill"]["after_s"] == 240.0
+    code, out, err = call(*polled)
+    assert code == 0, err
+    assert f"{page['new']} new posts, by " in out
+    assert "shown after 240 s" in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--user", "999999"], "--user: expected one of the 200 users"),
         (["--pages", "0"], "--pages: expected 1 or more, got 0"),
         (["--limit", "-1"], "--limit: expected 0 or more, got -1"),
+        (["--refresh", "often"], "--refresh: expected one of opened, pulled, manual, own_post, polling"),
+        (["--ago", "-1"], "--ago: expected 0 hours or more, got -1.0"),
         (["--cursor", "changed"], "cursor: expected one that for_you gave out"),
     ],
 )

@@ -12,13 +12,12 @@ from components.rankers.light import LogisticRanker, feature_matrix
 from components.sources.topics import FEW_TOPICS
 from components.stores.from_dataset import stores_of
 from components.stores.stores import mask_of
-from components.stores.types import Controls, Post, Viewer
+from components.stores.types import Controls, Post, Settings, Viewer
 from mixer import DebugOptions, Outcome, Request
 from mixer.params import Params
 from mixer.rankers import KeepOrder
 from mixer.replay import Capture, verify
-from products.for_you import params
-from products.for_you.answer import reason
+from products.for_you import answer, params
 from products.for_you.flow import ForYou
 from products.for_you.training import INPUTS, Collector, Training, moments_of, train
 
@@ -272,7 +271,7 @@ async def test_the_closest_connection_is_the_reason(stores, for_you):
     told = {"in_network": 0, "engaged": 0, "followed": 0, "none": 0}
     for user in USERS:
         for post in (await for_you.process(unseen(stores, user, {}))).candidates:
-            why = reason(stores, post, "popular")
+            why = answer.reason(stores, post, "popular")
             assert len(post.author_proof) == min(post.followed_by, 3)
             if post.in_network:
                 case, start = "in_network", f"you follow {stores.called(post.author_row)}"
@@ -301,7 +300,7 @@ async def test_strangers_come_once_from_each_source_unless_switched_off(stores, 
         for user in USERS:
             settings = {params.STRANGER_ONCE: once, params.RESULTS: 200}
             result = await for_you.process(unseen(stores, user, settings))
-            posts, seen = result.candidates, {one.name: one.rows for one in result.trace.components}
+            posts, seen = result.candidates, {one.name: one.count for one in result.trace.components}
             assert (seen["one_of_each_stranger"] < count_of(result, "ranker")) == once
             strangers = posts.pick(np.flatnonzero(~posts[Post.in_network]))
             sources = posts.provenance.primary_of(strangers.handles).tolist()
@@ -324,3 +323,55 @@ async def test_a_request_for_a_few_topics_looks_for_posts_on_them(stores, for_yo
     few = named <= FEW_TOPICS
     assert (shown[params.TOPICS_CAP.default] > shown[0]) == few
     assert shown[0] > 0
+
+
+async def test_quotas_balance_a_slate_and_never_shorten_it(stores, for_you):
+    """With room for one of each network, the second of either stands behind; without quotas nothing moves."""
+    for user in USERS:
+        slates = {}
+        for on in (True, False):
+            settings = {
+                params.QUOTAS: on,
+                params.IN_QUOTA: 4,
+                params.OUT_QUOTA: 4,
+                params.BACKFILL_CAP: 0,
+                params.RESULTS: 40,
+            }
+            debug = DebugOptions(trace=True, skip_side_effects=True)
+            slates[on] = await for_you.process(viewer_of(stores, user, params=settings, debug=debug))
+        balanced, plain = (slates[on].candidates for on in (True, False))
+        assert len(balanced) == len(plain)
+        inside = balanced[Post.in_network]
+        assert inside[:8].sum() == min(4, inside.sum())
+        last = slates[True].trace.story(int(balanced.ids[-1]))
+        events = {event.component: event.values for event in last.events}
+        assert events["network_quotas"]["over_quota"] == 1.0
+        assert "network_quotas" not in {
+            event.component for event in slates[False].trace.story(int(plain.ids[-1])).events
+        }
+
+
+async def test_what_an_operator_lists_does_not_reach_anybody(stores, for_you):
+    """Each list takes away what it names, and a stat says how much; other lists stay empty."""
+    user = USERS[0]
+    plain = (await for_you.process(unseen(stores, user, {params.RESULTS: 40}))).candidates
+    strange = np.flatnonzero(~plain[Post.in_network])[:2].tolist()
+    authors = tuple(plain[Post.author_id][strange].tolist())
+    first = int(plain.ids[0])
+    lists = {
+        "by_competitor": ({params.COMPETITORS: authors}, Settings()),
+        "listed_for_elections": ({params.ELECTION_ACCOUNTS: authors}, Settings()),
+        "withheld_in_country": ({params.WITHHELD_POSTS: (f"DE:{first}",)}, Settings(country="DE")),
+    }
+    for reason, (listed, told) in lists.items():
+        viewer = unseen(stores, user, {params.RESULTS: 40, **listed})
+        result = await for_you.process(attrs.evolve(viewer, settings=told))
+        shown = result.candidates
+        assert len(shown) == len(plain)
+        if reason == "withheld_in_country":
+            assert first not in shown.ids
+        else:
+            assert not set(authors) & set(shown[Post.author_id].tolist())
+        assert for_you.stats.snapshot()[f"for_you/pre_ranker_filter/reasons/{reason}"] > 0
+    abroad = unseen(stores, user, {params.RESULTS: 40, params.WITHHELD_POSTS: (f"DE:{first}",)})
+    assert (await for_you.process(abroad)).candidates.ids.tolist() == plain.ids.tolist()

@@ -20,7 +20,7 @@ from mixer.params import Params
 from mixer.rankers import SortBy
 from products.for_you.flow import ForYou
 from products.for_you.heavy import chosen_weights, features_of, heavy_ranker, is_trained, train_heavy
-from products.for_you.params import WEIGHT_FACTORS, WEIGHT_SET
+from products.for_you.params import MUTUAL_REPLY, VIDEO_GATE, WEIGHT_FACTORS, WEIGHT_SET
 
 STEPS = 200
 QUICK = load_config(
@@ -203,3 +203,14 @@ def test_parameters_choose_a_published_set_and_change_single_weights():
     changed = weights({WEIGHT_FACTORS["is_replied"]: 0.5}).weights
     assert changed["is_replied"] == 0.5 * APRIL_2023.weights["is_replied"]
     assert changed["is_favorited"] == 0.5
+
+
+def test_parameters_switch_the_gate_and_the_boost_of_2026():
+    def weights(settings):
+        chosen = {WEIGHT_SET: "august_2026", **settings}
+        return chosen_weights(Viewer(1, request=Request(params=Params.of(chosen))))
+
+    assert weights({}).mutual_boosts == {"is_replied": 15.0}
+    assert weights({MUTUAL_REPLY: 0.0}).mutual_boosts == {"is_replied": 0.0}
+    assert weights({}).video_gated == {"is_video_playback_50"}
+    assert weights({VIDEO_GATE: False}).video_gated == frozenset()

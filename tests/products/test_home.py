@@ -6,13 +6,15 @@ import attrs
 import pytest
 
 from components.rankers.light import LogisticRanker
-from components.stores.types import Account, Post, Viewer
+from components.stores.controls import ControlStore
+from components.stores.types import Account, Controls, Post, Viewer
 from mixer import CursorCodec, CursorError, DebugOptions, Outcome, Request
+from mixer.params import Params
 from products.follow_recs.flow import FollowRecs
 from products.follow_recs.training import INPUTS as ACCOUNT_INPUTS
 from products.for_you import params
 from products.for_you.flow import ForYou
-from products.for_you.following import Following
+from products.for_you.following import Following, RankedFollowing
 from products.for_you.home import Home, conversation_above
 from products.for_you.training import INPUTS as POST_INPUTS
 
@@ -98,6 +100,72 @@ async def test_no_more_than_two_strangers_in_a_row_while_there_are_others(stores
         assert "sss" not in runs
 
 
+async def test_followed_people_are_pulled_forward_from_beyond_the_page(stores, home):
+    """Blending from a pool shows posts of followed people that are not among the best of the page's length."""
+    gained = 0
+    for user in USERS:
+        shown = {}
+        for pool in (0, 120):
+            settings = Params.of({params.POOL: pool})
+            dark = DebugOptions(skip_side_effects=True)
+            result = await home.process(request(stores, user, limit=10, params=settings, debug=dark))
+            items = [entry for entry in result.slate if entry.flow == "for_you"]
+            shown[pool] = [bool(item.value(Post.in_network)) for item in items]
+        assert len(shown[0]) == len(shown[120]) == 10
+        assert sum(shown[120]) >= sum(shown[0])
+        gained += sum(shown[120]) - sum(shown[0])
+    assert gained > 0
+
+
+async def test_older_posts_are_not_pulled_forward(stores, home):
+    """Not even those of followed people: they stand where the posts of a page end."""
+    older = 0
+    for user in USERS:
+        result = await home.process(request(stores, user, limit=200))
+        ages = [item.value(Post.age_h) > 48.0 for item in result.slate if item.flow == "for_you"]
+        assert ages == sorted(ages)
+        older += sum(ages)
+    assert older > 0
+
+
+async def test_only_what_a_page_shows_is_remembered_as_shown(stores, home):
+    result = await home.process(request(stores, 3, limit=6))
+    shown = posts_of(result)
+    assert len(result.results["for_you"].candidates) > len(shown) == 6
+    assert home.posts.impressions.shown(3, stores.now_ms).tolist() == shown
+    counters = home.stats.snapshot()
+    counts = [counters.get(f"home/slate/{network}", 0) for network in ("in_network", "out_of_network")]
+    assert sum(counts) == 6
+    assert counts[0] == sum(
+        bool(entry.value(Post.in_network)) for entry in result.slate if entry.flow == "for_you"
+    )
+
+
+@pytest.mark.parametrize(("discovery", "run"), [(0.0, 2), (0.5, 2), (0.75, 4), (1.0, 35)])
+async def test_who_would_rather_discover_sees_longer_runs_of_strangers(stores, home, discovery, run):
+    longest = 0
+    for user in USERS:
+        viewer = attrs.evolve(request(stores, user), controls=Controls(discovery=discovery))
+        result = await home.process(viewer)
+        items = [entry for entry in result.slate if entry.flow == "for_you"]
+        kinds = "".join("f" if item.value(Post.in_network) else "s" for item in items)
+        runs = kinds[: kinds.rfind("f") + 1].split("f")
+        longest = max([longest, *map(len, runs)])
+        assert max(map(len, runs)) <= run
+    assert longest == run or discovery in (0.0, 1.0)
+
+
+async def test_home_asks_the_store_what_the_viewer_wishes(stores, home):
+    home.posts.controls = ControlStore()
+    home.posts.controls.change(5, discovery=1.0)
+    kinds = {}
+    for user in (5, 28):
+        result = await home.process(request(stores, user, limit=10))
+        kinds[user] = [bool(item.value(Post.in_network)) for item in result.slate if item.flow == "for_you"]
+    assert not any(kinds[5])
+    assert any(kinds[28])
+
+
 @pytest.mark.parametrize("cursor", ["nonsense", "AAAA", CursorCodec(b"another key, as long", "for_you")])
 async def test_foreign_cursors_are_refused(stores, home, cursor):
     from mixer import Cursor, Direction
@@ -126,6 +194,41 @@ async def test_following_is_what_followed_people_post_newest_first(stores):
         assert posts[Post.created_ms].tolist() == sorted(posts[Post.created_ms].tolist(), reverse=True)
         assert len(posts) <= params.FOLLOWING.default
         assert result.outcome in (Outcome.OK, Outcome.EMPTY)
+
+
+async def test_following_goes_on_where_the_page_before_ended(stores):
+    flow = Following(stores, cursors=CODEC)
+    whole = (await Following(stores).process(request(stores, 5))).candidates.ids.tolist()
+    cursor, seen = None, []
+    for _ in range(4):
+        page = await flow.process(request(stores, 5, cursor, limit=7))
+        seen += page.candidates.ids.tolist()
+        cursor = page.cursor
+    assert len(seen) == len(set(seen)) == 28
+    assert seen[:7] == whole[:7]
+    newest = [int(stores.posts.created_ms[row]) for row in stores.posts.index.rows_of(seen)]
+    assert newest == sorted(newest, reverse=True)
+
+
+async def test_ranked_following_is_for_you_of_followed_people(stores, timeline_model):
+    """Thirty-eight of the same posts, best first, and no stranger even for who would rather discover."""
+    flow = RankedFollowing(stores, LogisticRanker(timeline_model, POST_INPUTS, Post.score))
+    assert params.RANKED_FOLLOWING.default == 38
+    lengths = []
+    for user in USERS:
+        wishes = Controls(discovery=0.75)
+        dark = request(stores, user, debug=DebugOptions(skip_side_effects=True))
+        posts = (await flow.process(attrs.evolve(dark, controls=wishes))).candidates
+        assert posts[Post.in_network].all()
+        assert posts[Post.score].tolist() == sorted(posts[Post.score].tolist(), reverse=True)
+        newest = (await Following(stores).process(dark)).candidates
+        assert len(posts) <= 38
+        lengths.append(len(posts))
+        few = (await flow.process(attrs.evolve(dark, limit=3))).candidates
+        assert len(few) == min(3, len(posts))
+        if len(posts) > 5:
+            assert posts.ids.tolist() != newest.ids.tolist()[: len(posts)]
+    assert max(lengths) == 38
 
 
 def test_replies_are_displayed_with_root_and_parent(stores):

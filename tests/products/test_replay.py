@@ -8,10 +8,11 @@ import pytest
 from components.rankers.light import LogisticRanker
 from components.stores.graph import Graph
 from components.stores.stores import BLOCK
-from components.stores.types import Controls, Paging, Post
+from components.stores.types import Controls, Paging, Post, Refresh
 from mixer import DebugOptions, Ranker
 from products.for_you import params
 from products.for_you.flow import ForYou
+from products.for_you.following import RankedFollowing
 from products.for_you.training import INPUTS
 from tests.products.faults import fails
 from tests.products.test_for_you import viewer_of
@@ -87,8 +88,8 @@ async def test_other_controls_and_newer_posts_are_not_answered_from_before(store
     other = attrs.evolve(asked(stores), controls=Controls(videos=False))
     assert (await flow.update_target(other)).replay is None
     assert (await flow.update_target(asked(stores))).replay is not None
-    newer = attrs.evolve(asked(stores), paging=Paging(newer_than_ms=1))
-    assert flow._replay(newer) is None
+    for news in (Paging(newer_than_ms=1), Paging(refresh=Refresh.PULLED)):
+        assert flow._replay(attrs.evolve(asked(stores), paging=news)) is None
 
 
 @pytest.mark.parametrize("more", [0, 1])
@@ -134,3 +135,14 @@ async def test_whom_the_viewer_blocks_meanwhile_is_not_shown(stores, flow, ranke
     assert sources_of(result) == {"replayed_posts"}
     assert author in stores.posts.author[stores.posts.index.rows_of(again.replays.of(asked(stores)).ids)]
     assert author not in authors[1]
+
+
+async def test_the_ranked_following_timeline_answers_again_too(stores, ranker):
+    following = RankedFollowing(stores, ranker)
+    settings = {params.REPLAY: True, params.REPLAY_LEAST: 1, params.RANKED_FOLLOWING: 5}
+    for _ in range(2):
+        result = await following.process(asked(stores, settings=settings))
+    assert ranker.asked == 1
+    assert sources_of(result) == {"replayed_posts"}
+    assert len(result.candidates) == 5
+    assert result.candidates[Post.in_network].all()

@@ -4,6 +4,8 @@ import anyio
 import attrs
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from components.features.declared import Asked
 from components.models.heavy_ranker.rows import Rows
@@ -13,6 +15,10 @@ from components.models.runner import BatchLimits, serving
 from components.models.weighted_score import APRIL_2023, AUGUST_2026, WeightSet, good_click
 from components.rankers.heavy import AUGUST_NAMES, HeavyRanker, Threaded, UnderLoad, on_recap_heads
 from components.rankers.light import LightRanker, PreRank
+from components.stores.graph import Graph
+from components.stores.ids import IdIndex
+from components.stores.posts import PostStore
+from components.stores.stores import FOLLOW, Stores
 from components.stores.types import Post, Viewer
 from mixer import Candidates, Request, Target
 from mixer.rankers import KeepOrder, ranker
@@ -100,7 +106,8 @@ def test_no_candidates_need_no_model():
 
 def test_the_terms_and_the_offset_add_up_to_the_score():
     ranking = heavy()
-    scored = ranking.combine(viewer(), Model().probabilities(Features().rows(Asked.one(0, 1, np.arange(9)))))
+    probabilities = Model().probabilities(Features().rows(Asked.one(0, 1, np.arange(9))))
+    scored = ranking.combine(viewer(), posts(range(9)), probabilities)
     total = sum(scored.terms.values())
     np.testing.assert_allclose(total, scored.net)
     assert set(scored.terms) == set(HEADS)
@@ -117,7 +124,7 @@ def test_weights_may_depend_on_the_request():
 def test_the_value_of_a_conversation_click_is_the_larger_of_its_heads():
     heads = ("is_good_clicked_convo_desc_favorited_or_replied", "is_good_clicked_convo_desc_v2")
     probabilities = np.array([[0.1, 0.3], [0.4, 0.2]], np.float32)
-    scored = HeavyRanker(Features(), Threaded(Model()), heads).combine(viewer(), probabilities)
+    scored = HeavyRanker(Features(), Threaded(Model()), heads).combine(viewer(), posts([0, 1]), probabilities)
     expected = 11.0 * good_click(*probabilities.T) + 10.0 * probabilities[:, 1]
     np.testing.assert_allclose(scored.net, expected)
 
@@ -270,3 +277,69 @@ def test_the_order_may_be_kept_instead():
         return await PreRank(KeepOrder(), 1, 1.0).transform(Target(), batch)
 
     assert anyio.run(cut).ids.tolist() == [0]
+
+
+# -- what weights of 2026 depend on
+
+
+@st.composite
+def worlds(draw):
+    """Up to 8 posts with videos, replies and reposts; the viewer's followers; whom is followed back."""
+    count = draw(st.integers(1, 8))
+    return {
+        "video_ms": draw(
+            st.lists(st.sampled_from([0, 9_999, 10_000, 10_001]), min_size=count, max_size=count)
+        ),
+        "reply_to": [draw(st.sampled_from([-1, -1, *range(at)])) for at in range(count)],
+        "repost_of": [draw(st.sampled_from([-1, -1, *range(at)])) for at in range(count)],
+        "mutual": draw(st.lists(st.booleans(), min_size=count, max_size=count)),
+        "followers": draw(st.sampled_from([0, 9_999, 10_000])),
+    }
+
+
+def asked(world):
+    """A viewer of a small store in which nobody but the viewer is followed, and all its posts."""
+    count, followers = len(world["video_ms"]), world["followers"]
+    users = IdIndex(np.arange(followers + 1))
+    traits = {name: np.array(world[name]) for name in ("video_ms", "reply_to", "repost_of")}
+    store = PostStore.build(users, np.arange(count), np.zeros(count, int), np.zeros(count, int), **traits)
+    fans = np.arange(1, followers + 1)
+    follows = Graph.build(fans, np.zeros(followers, int), shape=(followers + 1, followers + 1))
+    stores = Stores(users, np.full(len(users), "", object), store, {FOLLOW: follows}, 10)
+    target = Viewer(0, known=stores.history(0, 10), request=Request(now_ms=10))
+    return target, posts(range(count)).with_columns({Post.mutual_follow: np.array(world["mutual"])})
+
+
+@given(worlds())
+def test_video_views_and_replies_count_as_a_naive_reading_of_the_rules_says(world):
+    heads = ("is_replied", "is_video_playback_50")
+    target, batch = asked(world)
+    probabilities = np.full((len(batch), 2), 0.1, np.float32)
+    ranking = HeavyRanker(Features(), Threaded(Model()), heads, on_recap_heads(AUGUST_2026))
+    terms = ranking.combine(target, batch, probabilities).terms
+    for at in range(len(batch)):
+        reposted = world["repost_of"][at]
+        long_video = world["video_ms"][reposted if reposted >= 0 else at] > 10_000
+        counts = long_video and world["followers"] < 10_000
+        original = reposted < 0 and world["reply_to"][at] < 0
+        boosted = world["mutual"][at] and original
+        assert terms["is_video_playback_50"][at] == pytest.approx(0.05 * 0.1 if counts else 0.0)
+        assert terms["is_replied"][at] == pytest.approx(0.1 * (20.0 if boosted else 5.0))
+
+
+def test_the_golden_reply_of_a_mutual_follow_is_worth_two():
+    world = {"video_ms": [0], "reply_to": [-1], "repost_of": [-1], "mutual": [True], "followers": 3}
+    weights = on_recap_heads(AUGUST_2026)
+    for mutual, expected in ((True, 2.0), (False, 0.5)):
+        target, batch = asked({**world, "mutual": [mutual]})
+        ranking = HeavyRanker(Features(), Threaded(Model()), ("is_replied",), weights)
+        scored = ranking.combine(target, batch, np.array([[0.1]], np.float32))
+        assert scored.net[0] == pytest.approx(expected)
+        assert scored.score[0] == pytest.approx(expected + 0.001)
+
+
+def test_weights_of_2023_know_neither_gate_nor_boost():
+    assert (APRIL_2023.mutual_boosts, APRIL_2023.video_gated) == ({}, frozenset())
+    weights = on_recap_heads(AUGUST_2026)
+    assert weights.mutual_boosts == {"is_replied": 15.0}
+    assert weights.video_gated == {"is_video_playback_50"}

@@ -44,6 +44,10 @@ def test_threads_equal_a_walk_from_parent_to_parent(made):
         here = [above for above in chains[post] if above in parent_of][: nearest.shape[1]]
         got = [ids[above] for above in nearest[row].tolist() if above >= 0]
         assert got[: len(here)] == here
+    for row, top in enumerate(found.top(np.arange(len(ids))).tolist()):
+        here = [ids[row], *(above for above in chains[ids[row]] if above in parent_of)]
+        circles = parent_of[here[-1]] in parent_of
+        assert ids[top] in (here if circles else here[-1:])
 
 
 def test_replies_to_missing_posts_and_reposts_are_told_apart():

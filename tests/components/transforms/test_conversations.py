@@ -13,6 +13,7 @@ from components.transforms.conversations import (
     OneOfEachConversation,
     OneOfEachOriginal,
     OneOfEachStory,
+    WithoutAncestors,
     story_of,
 )
 from components.transforms.wishes import Wishes
@@ -139,3 +140,19 @@ class TestWishes:
 
     def test_freshness_halves_with_the_half_life(self):
         assert self.scores(half_life_h=6.0) == pytest.approx({10: 1.0, 11: 0.5, 12: 0.25})
+
+
+@given(threads(), st.data())
+def test_what_another_candidate_answers_is_displayed_with_that_one(made, data):
+    count, references, rows, _ = made
+    rows = data.draw(st.lists(st.sampled_from(rows), unique=True))
+    stores = stores_with(count, reply_to=references)
+    kept = WithoutAncestors(stores).transform(VIEWER, batch_of(stores, rows)).ids.tolist()
+    answered = set()
+    for row in rows:
+        above = references[row]
+        while above != -1:
+            answered.add(above)
+            above = references[above - 10]
+    assert kept == [10 + row for row in rows if 10 + row not in answered]
+    assert len(WithoutAncestors(stores, enabled=False).transform(VIEWER, batch_of(stores, rows))) == len(rows)

@@ -15,7 +15,7 @@ from mixer.params import Params
 from mixer.rankers import KeepOrder
 from products._cli.data import Loaded
 from products._offline.trial import viewer_of
-from products.for_you import shown, training
+from products.for_you import reranked, training
 from products.for_you.flow import ForYou
 
 
@@ -33,7 +33,7 @@ def loaded(whole_world, stores):
 
 @pytest.fixture(scope="module")
 def contest(loaded):
-    return shown.trial(loaded, 40, seed=0)
+    return reranked.trial(loaded, 40, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def light(timeline_model):
 
 @pytest.fixture(scope="module")
 def systems(contest, light):
-    return shown.systems(contest, ForYou(contest.stores, light))
+    return reranked.systems(contest, ForYou(contest.stores, light))
 
 
 def test_relevant_is_what_was_acted_upon_within_three_hours(contest, loaded):
@@ -81,11 +81,11 @@ def test_orders_are_what_their_names_say(contest, systems):
 
 
 def test_the_light_ranker_stands_beside_the_heavy_one(contest, light):
-    systems = shown.systems(contest, ForYou(contest.stores, UnderLoad(KeepOrder(), light)))
+    systems = reranked.systems(contest, ForYou(contest.stores, UnderLoad(KeepOrder(), light)))
     assert list(systems)[:2] == ["for_you", "light_ranker"]
 
 
 def test_without_impressions_there_is_nothing_to_rank_again(loaded):
     tables = {**loaded.data.tables, "impressions": loaded.data["impressions"].take(np.arange(0))}
     with pytest.raises(DataError, match="expected impressions"):
-        shown.trial(attrs.evolve(loaded, data=attrs.evolve(loaded.data, tables=tables)), 5, 0)
+        reranked.trial(attrs.evolve(loaded, data=attrs.evolve(loaded.data, tables=tables)), 5, 0)
