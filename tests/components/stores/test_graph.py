@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.stores.graph import NEVER, Graph, flattened
+from components.stores.graph import NEVER, Graph, flattened, tally
 
 ROWS, COLUMNS = 5, 7
 edges = st.lists(
@@ -84,6 +84,32 @@ def test_between_finds_the_edges_of_a_time_span(listed, begin, end):
         time for source, column, time in listed if source >= 0 and column >= 0 and begin <= time < end
     ]
     assert found == sorted(expected)
+
+
+@given(edges, st.integers(-5, 14), st.integers(-5, 14))
+def test_a_span_of_time_is_a_slice_of_the_edges_in_time(listed, begin, end):
+    graph = graph_of(listed)
+    span = graph.span_between(begin, end)
+    assert graph.ends_in_time[span].tolist() == graph.ends[graph.between(begin, end)].tolist()
+
+
+@given(edges)
+def test_every_edge_knows_the_one_before_it_to_the_same_column(listed):
+    ends = (graph := graph_of(listed)).ends_in_time.tolist()
+    expected = [
+        max((other for other in range(at) if ends[other] == end), default=-1) for at, end in enumerate(ends)
+    ]
+    assert graph.before_in_time.tolist() == expected
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.floats(1e-3, 1e3))))
+def test_a_tally_is_what_bincount_says_of_what_occurs(listed):
+    columns, weights = np.array([c for c, _ in listed], dtype=np.int32), np.array([w for _, w in listed])
+    for given_weights in (None, weights):
+        everything = np.bincount(columns, weights=given_weights, minlength=10)
+        distinct, sums = tally(columns, given_weights)
+        assert distinct.tolist() == np.unique(columns).tolist()
+        assert sums.tolist() == everything[distinct].tolist()
 
 
 def test_a_graph_without_edges_answers():
