@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.stores.graph import NEVER, Graph, flattened, tally
+from components.stores.graph import NEVER, Graph, flattened, looked_up, tally
 
 ROWS, COLUMNS = 5, 7
 edges = st.lists(
@@ -110,6 +110,23 @@ def test_a_tally_is_what_bincount_says_of_what_occurs(listed):
         distinct, sums = tally(columns, given_weights)
         assert distinct.tolist() == np.unique(columns).tolist()
         assert sums.tolist() == everything[distinct].tolist()
+
+
+@given(st.lists(st.integers(0, 9)), st.lists(st.integers(-1, 11)))
+def test_what_is_looked_up_is_what_bincount_says_of_any_column(listed, asked):
+    everything = np.bincount(np.array(listed, dtype=np.int64), minlength=12)
+    found = looked_up(tally(np.array(listed, dtype=np.int32)), np.array(asked, dtype=np.int64))
+    assert found.tolist() == [everything[column] if column >= 0 else 0 for column in asked]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(-5, 105))
+def test_many_rows_at_once_are_searched_as_each_alone(seed, before):
+    rng = np.random.default_rng(seed)
+    sources, times = rng.zipf(1.3, 900) % 300, rng.integers(0, 100, 900)
+    graph = Graph.build(sources, np.zeros(900, np.int64), times, shape=(300, 1))
+    rows = rng.integers(0, 300, 400)
+    naive = [int(((sources == row) & (times < before)).sum()) for row in rows]
+    assert graph.degrees(rows, before).tolist() == naive
 
 
 def test_a_graph_without_edges_answers():
