@@ -119,6 +119,31 @@ class Graph:
         """``(n,)`` number of edges of each row that came before a moment."""
         return self.stops(rows, before_ms) - self.starts[:-1][rows]
 
+    def most(self, count: int, before_ms: int = NEVER) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows in ascending order with their degrees before a moment: at least the ``count`` highest above 0, ties by row.
+
+        Nobody had more edges than there ever were: rows are looked at in order of that, until those that are left
+        cannot be among the highest any more.
+
+        Source: the threshold algorithm of Fagin, Lotem and Naor (2001).
+        """
+        rows, sizes = self._by_size
+        looked_at = max(2 * count, 1)
+        while True:
+            degrees = self.degrees(rows[:looked_at], before_ms)
+            bar = np.partition(degrees, -count)[-count] if 0 < count <= len(degrees) else 0
+            if looked_at >= len(rows) or not count or sizes[looked_at] < bar:
+                order = np.argsort(rows[:looked_at])
+                return rows[:looked_at][order], degrees[order]
+            looked_at *= 4
+
+    @cached_property
+    def _by_size(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows with any edge, those with most first, and how many they have."""
+        sizes = np.diff(self.starts)
+        rows = np.argsort(-sizes, kind="stable")[: np.count_nonzero(sizes)]
+        return rows, sizes[rows]
+
     @cached_property
     def _by_time(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         order = np.argsort(self.time_ms, kind="stable")
@@ -180,6 +205,12 @@ class Graph:
         if latest is not None:
             starts = np.maximum(starts, stops - latest)
         return flattened(starts, stops)
+
+    def spans(
+        self, rows: NDArray[np.integer], from_ms: int, before_ms: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """As :meth:`expand`, the edges that came at or after one moment and before another."""
+        return flattened(self.stops(rows, from_ms), self.stops(rows, before_ms))
 
 
 def flattened(
