@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 import attrs
 import numpy as np
 
-from components.stores.graph import Graph, looked_up, tally
+from components.stores.graph import Graph
 from components.stores.stores import Stores
+from components.stores.tally import looked_up, tally
 from components.stores.types import Account, Viewer, setting
 from mixer import Candidates, Column, Hydrator
 from mixer.params import Param

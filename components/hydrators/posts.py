@@ -8,8 +8,8 @@ import attrs
 import numpy as np
 
 from components.sources.posts import HOUR_MS
-from components.stores.graph import looked_up, tally
 from components.stores.stores import Stores
+from components.stores.tally import looked_up, tally
 from components.stores.types import Post, Viewer, setting
 from components.stores.views import ViewCounts
 from mixer import Candidates, Column, Hydrator

@@ -7,8 +7,9 @@ import numpy as np
 
 from components.sources.answers import accounts_at
 from components.sources.people.strong_ties import others
-from components.stores.graph import Graph, tally
+from components.stores.graph import Graph
 from components.stores.stores import Stores
+from components.stores.tally import tally
 from components.stores.types import Account, Viewer, setting
 from mixer import Candidates, CandidateSource
 from mixer.params import Param

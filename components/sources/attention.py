@@ -6,8 +6,8 @@ import attrs
 import numpy as np
 
 from components.sources.answers import accounts_at
-from components.stores.graph import tally
 from components.stores.stores import Stores
+from components.stores.tally import tally
 from components.stores.types import Account, Viewer, setting
 from mixer import Candidates, CandidateSource
 from mixer.params import Param

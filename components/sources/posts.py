@@ -9,8 +9,8 @@ import numpy as np
 
 from components.sources.answers import best, posts_at
 from components.sources.moving_counts import MovingCounts
-from components.stores.graph import tally
 from components.stores.stores import Stores
+from components.stores.tally import tally
 from components.stores.types import Post, Viewer, setting
 from mixer import Candidates, CandidateSource
 from mixer.params import Param

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
@@ -225,30 +225,3 @@ def flattened(
     span = np.repeat(np.arange(len(starts)), lengths)
     within = np.arange(len(span)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     return starts[span] + within, span
-
-
-def tally(
-    columns: NDArray[np.integer], weights: NDArray[np.floating] | None = None
-) -> tuple[NDArray[np.integer], NDArray[Any]]:
-    """Distinct columns in ascending order, and how often each occurs or the sum of its weights.
-
-    Equal, to the last bit, to ``np.bincount`` over all columns; the cost grows with what is counted alone.
-
-    >>> tally(np.array([7, 2, 7]))
-    (array([2, 7]), array([1, 2]))
-    """
-    if weights is None:
-        return np.unique(columns, return_counts=True)
-    distinct, place = np.unique(columns, return_inverse=True)
-    return distinct, np.bincount(place, weights=weights, minlength=len(distinct))
-
-
-def looked_up(
-    counted: tuple[NDArray[np.integer], NDArray[Any]], columns: NDArray[np.integer]
-) -> NDArray[Any]:
-    """``(n,)`` what a :func:`tally` says of columns; 0 for those that do not occur in it."""
-    distinct, values = counted
-    if not len(distinct):
-        return np.zeros(len(columns), dtype=values.dtype)
-    at = np.minimum(np.searchsorted(distinct, columns), len(distinct) - 1)
-    return np.where(distinct[at] == columns, values[at], 0)

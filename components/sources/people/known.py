@@ -8,8 +8,9 @@ import attrs
 import numpy as np
 
 from components.sources.people.strong_ties import others, personal_row
-from components.stores.graph import Graph, tally
+from components.stores.graph import Graph
 from components.stores.stores import Stores
+from components.stores.tally import tally
 from components.stores.types import Account, Viewer, setting
 from mixer import Candidates, CandidateSource
 from mixer.params import Param

@@ -13,8 +13,8 @@ from components.graph.edges import adjacency
 from components.graph.walks import personalised_pagerank, salsa
 from components.sources.answers import best
 from components.sources.people.strong_ties import others
-from components.stores.graph import tally
 from components.stores.stores import History, Stores, mask_of
+from components.stores.tally import tally
 from components.stores.types import Account, Viewer, setting
 from mixer import Candidates, CandidateSource
 from mixer.params import Param

@@ -7,8 +7,8 @@ import numpy as np
 
 from components.models.real_graph.scores import OUT_OF_NETWORK, OUT_OF_NETWORK_LEAST, RealGraphScores
 from components.sources.answers import accounts_at
-from components.stores.graph import tally
 from components.stores.stores import Stores, mask_of
+from components.stores.tally import tally
 from components.stores.types import Account, Viewer, setting
 from mixer import Candidates, CandidateSource
 from mixer.params import Param

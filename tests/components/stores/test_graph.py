@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.sources.answers import best
-from components.stores.graph import NEVER, Graph, flattened, looked_up, tally
+from components.stores.graph import NEVER, Graph, flattened
 
 ROWS, COLUMNS = 5, 7
 edges = st.lists(
@@ -101,23 +101,6 @@ def test_every_edge_knows_the_one_before_it_to_the_same_column(listed):
         max((other for other in range(at) if ends[other] == end), default=-1) for at, end in enumerate(ends)
     ]
     assert graph.before_in_time.tolist() == expected
-
-
-@given(st.lists(st.tuples(st.integers(0, 9), st.floats(1e-3, 1e3))))
-def test_a_tally_is_what_bincount_says_of_what_occurs(listed):
-    columns, weights = np.array([c for c, _ in listed], dtype=np.int32), np.array([w for _, w in listed])
-    for given_weights in (None, weights):
-        everything = np.bincount(columns, weights=given_weights, minlength=10)
-        distinct, sums = tally(columns, given_weights)
-        assert distinct.tolist() == np.unique(columns).tolist()
-        assert sums.tolist() == everything[distinct].tolist()
-
-
-@given(st.lists(st.integers(0, 9)), st.lists(st.integers(-1, 11)))
-def test_what_is_looked_up_is_what_bincount_says_of_any_column(listed, asked):
-    everything = np.bincount(np.array(listed, dtype=np.int64), minlength=12)
-    found = looked_up(tally(np.array(listed, dtype=np.int32)), np.array(asked, dtype=np.int64))
-    assert found.tolist() == [everything[column] if column >= 0 else 0 for column in asked]
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(-5, 105))
