@@ -100,16 +100,24 @@ def alone(case: Case, requests: int) -> dict[str, Any]:
     count, rng = requests + WARM_UP, np.random.default_rng(1)
     users = rng.choice(case.ids, count, replace=count > len(case.ids))
     moments = case.stores.now_ms + np.sort(rng.integers(0, MINUTE_MS, count))
-    flow, answers = case.flow(), Answers()
+    flow, answers, used = case.flow(), Answers(), 0.0
 
     async def ask() -> None:
-        for user, now_ms in zip(users.tolist(), moments.tolist(), strict=True):
+        nonlocal used
+        for asked, (user, now_ms) in enumerate(zip(users.tolist(), moments.tolist(), strict=True)):
+            if asked == WARM_UP:
+                used = time.process_time()
             answers.add(*await _timed(case, flow, user, now_ms))
+        used = time.process_time() - used
 
     anyio.run(ask)
     times = np.array(answers.spent[WARM_UP:])
     row = _row(case, times, answers.ranked[WARM_UP:], float(1_000.0 / times.mean()))
-    return {**row, "stages_ms": {name: float(np.median(ms[WARM_UP:])) for name, ms in answers.stages.items()}}
+    return {
+        **row,
+        "per_core_s": requests / used,
+        "stages_ms": {name: float(np.median(ms[WARM_UP:])) for name, ms in answers.stages.items()},
+    }
 
 
 def together(case: Case, crowd: Crowd) -> dict[str, Any]:
@@ -133,7 +141,8 @@ def together(case: Case, crowd: Crowd) -> dict[str, Any]:
     ranked = [count for part in parts for count in part.answers.ranked]
     row = _row(case, spent, ranked, sum(len(part.answers.spent) / part.seconds for part in parts))
     cores = sum(part.processor_s / part.seconds for part in parts)
-    return {**row, "processes": crowd.processes, "tasks": crowd.tasks, "cores": cores}
+    mine = {"processes": crowd.processes, "tasks": crowd.tasks, "cores": cores}
+    return {**row, **mine, "per_core_s": row["per_s"] / cores}
 
 
 def _serve(case: Case, crowd: Crowd, number: int, barrier: Barrier, sender: Connection) -> None:
