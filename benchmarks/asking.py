@@ -127,6 +127,7 @@ def together(case: Case, crowd: Crowd) -> dict[str, Any]:
         EOFError: a process ended early.
     """
     context = multiprocessing.get_context("fork")
+    _warm_up(case, case.flow(), np.random.default_rng(1))  # what is made at first use is shared, too
     gc.collect()
     gc.freeze()  # a collector that touches everything would copy it into every process
     barrier, receivers = context.Barrier(crowd.processes), []
@@ -147,13 +148,17 @@ def together(case: Case, crowd: Crowd) -> dict[str, Any]:
 
 def _serve(case: Case, crowd: Crowd, number: int, barrier: Barrier, sender: Connection) -> None:
     flow, rng = case.flow(), np.random.default_rng([1, number])
-    anyio.run(_ask_until, case, flow, _viewers(case, rng), lambda asked: asked >= WARM_UP, 1)
+    _warm_up(case, flow, rng)
     barrier.wait(STUCK_S)
     begin, used = time.perf_counter(), time.process_time()
     end = begin + crowd.seconds
     ask = partial(_ask_until, case, flow, _viewers(case, rng), lambda _: time.perf_counter() >= end)
     answers = anyio.run(ask, crowd.tasks)
     sender.send(Served(answers, time.perf_counter() - begin, time.process_time() - used))
+
+
+def _warm_up(case: Case, flow: RecommendationFlow[Viewer, Any], rng: np.random.Generator) -> None:
+    anyio.run(_ask_until, case, flow, _viewers(case, rng), lambda asked: asked >= WARM_UP, 1)
 
 
 def _viewers(case: Case, rng: np.random.Generator) -> Iterator[int]:
