@@ -10,7 +10,7 @@ from pathlib import Path
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
-_HELPERS = {"__main__", "machine", "peer_adapter", "steps"}
+_HELPERS = {"__main__", "asking", "machine", "peer_adapter", "steps"}
 
 
 def main() -> int:

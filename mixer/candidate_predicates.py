@@ -95,6 +95,8 @@ class _AndThen(CandidatePredicate[T, C]):
         if not one.keep.any():
             return one
         two = await resolved(self.second.check(target, candidates.where(one.keep)))
+        if two.keep.all():
+            return one
         spread = two.scattered(len(one), one.keep, elsewhere=True)
         return Verdicts.united(one.keep & spread.keep, (one, spread))
 

@@ -8,7 +8,8 @@ import attrs
 import numpy as np
 
 from components.stores.graph import Graph
-from components.stores.stores import Stores, mask_of
+from components.stores.stores import Stores
+from components.stores.tally import looked_up, tally
 from components.stores.types import Account, Viewer, setting
 from mixer import Candidates, Column, Hydrator
 from mixer.params import Param
@@ -36,16 +37,15 @@ class Connections(Hydrator[Viewer, Account]):
     def hydrate(self, viewer: Viewer, accounts: Candidates[Account]) -> Columns:
         rows, history, follows = accounts[Account.row], viewer.history, self.stores.follows
         at, _ = follows.expand(history.follows, before_ms=history.now_ms, latest=self.latest)
-        connectors = np.bincount(follows.ends[at], minlength=len(self.stores.users))
-        fans = mask_of(follows.reverse.of(history.row, history.now_ms), len(self.stores.users))
+        fans = np.isin(rows, follows.reverse.of(history.row, history.now_ms))
         since_ms = history.now_ms - int(setting(viewer, self.window_h) * HOUR_MS)
         followers = follows.reverse.degrees(rows, history.now_ms)
         return {
-            Account.connectors: connectors[rows].astype(np.int32),
+            Account.connectors: looked_up(tally(follows.ends[at]), rows).astype(np.int32),
             Account.followers: followers.astype(np.float32),
             Account.new_followers: (followers - follows.reverse.degrees(rows, since_ms)).astype(np.float32),
             Account.followings: follows.degrees(rows, history.now_ms).astype(np.float32),
-            Account.follows_viewer: fans[rows].astype(np.float32),
+            Account.follows_viewer: fans.astype(np.float32),
         }
 
 
@@ -63,5 +63,5 @@ class SharedInterests(Hydrator[Viewer, Account]):
         now_ms, interested = viewer.history.now_ms, self.interests.reverse
         things = self.interests.of(viewer.history.row, now_ms)[-self.latest :]
         at, _ = interested.expand(things, before_ms=now_ms, latest=self.latest)
-        shared = np.bincount(interested.ends[at], minlength=len(self.stores.users))
-        return {Account.shared_interests: shared[accounts[Account.row]].astype(np.int32)}
+        shared = looked_up(tally(interested.ends[at]), accounts[Account.row])
+        return {Account.shared_interests: shared.astype(np.int32)}

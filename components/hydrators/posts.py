@@ -9,6 +9,7 @@ import numpy as np
 
 from components.sources.posts import HOUR_MS
 from components.stores.stores import Stores
+from components.stores.tally import looked_up, tally
 from components.stores.types import Post, Viewer, setting
 from components.stores.views import ViewCounts
 from mixer import Candidates, Column, Hydrator
@@ -47,17 +48,17 @@ class Affinity(Hydrator[Viewer, Post]):
 
     def hydrate(self, viewer: Viewer, posts: Candidates[Post]) -> Columns:
         rows, store, engaged = posts[Post.row], self.stores.posts, viewer.history.engaged
-        by_author = np.bincount(store.author[engaged], minlength=len(self.stores.users))
+        by_author = tally(store.author[engaged])
         languages = self._counts("language", engaged)
         return {
-            Post.author_affinity: by_author[posts[Post.author_row]].astype(np.float32),
+            Post.author_affinity: looked_up(by_author, posts[Post.author_row]).astype(np.float32),
             Post.topic_affinity: self._share("topic", rows, self._counts("topic", engaged)),
             Post.same_language: (self._share("language", rows, languages) > 0).astype(np.float32),
         }
 
     def _counts(self, trait: str, engaged: NDArray[np.int32]) -> NDArray[np.int64]:
-        codes = self.stores.posts.code(trait)
-        return np.bincount(codes[engaged], minlength=int(codes.max(initial=0)) + 1)
+        posts = self.stores.posts
+        return np.bincount(posts.code(trait)[engaged], minlength=posts.codes(trait))
 
     def _share(self, trait: str, rows: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.float32]:
         codes = self.stores.posts.code(trait)[rows]
@@ -83,10 +84,9 @@ class Popularity(Hydrator[Viewer, Post]):
         engagers = engagements.reverse
         recent = engagers.degrees(rows, history.now_ms) - engagers.degrees(rows, since_ms)
         at, _ = engagements.expand(history.follows, before_ms=history.now_ms, latest=self.latest)
-        followed = np.bincount(engagements.ends[at], minlength=len(self.stores.posts))
         return {
             Post.recent_engagements: recent.astype(np.float32),
-            Post.followed_engagers: followed[rows].astype(np.int32),
+            Post.followed_engagers: looked_up(tally(engagements.ends[at]), rows).astype(np.int32),
         }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from components.models.real_graph.scores import RealGraphScores
 from components.stores.stores import Stores
+from components.stores.tally import looked_up, tally
 from components.stores.types import Post, Viewer
 from mixer import Candidates, Column, Hydrator
 
@@ -32,9 +33,8 @@ class MutualFollow(Hydrator[Viewer, Post]):
     def hydrate(self, viewer: Viewer, posts: Candidates[Post]) -> Columns:
         history = viewer.history
         followers = self.stores.follows.reverse.of(history.row, history.now_ms)
-        mutual = np.zeros(len(self.stores.users), dtype=np.bool_)
-        mutual[followers] = history.follow_mask[followers]
-        return {Post.mutual_follow: mutual[posts[Post.author_row]]}
+        both = followers[history.follow_mask[followers]]
+        return {Post.mutual_follow: np.isin(posts[Post.author_row], both)}
 
 
 @attrs.frozen
@@ -62,7 +62,7 @@ class FollowedBy(Hydrator[Viewer, Post]):
         friends = history.follows[proves[history.follows]]
         if follows.degrees(friends, now_ms).sum() <= follows.reverse.degrees(authors, now_ms).sum():
             at, _ = follows.expand(friends, before_ms=now_ms)
-            return np.bincount(follows.ends[at], minlength=len(self.stores.users))[authors]
+            return looked_up(tally(follows.ends[at]), authors)
         at, author = follows.reverse.expand(authors, before_ms=now_ms)
         return np.bincount(author[proves[follows.reverse.ends[at]]], minlength=len(authors))
 
@@ -82,8 +82,8 @@ class TieStrength(Hydrator[Viewer, Post]):
     writes: ClassVar[Any] = (Post.tie_strength,)
 
     def hydrate(self, viewer: Viewer, posts: Candidates[Post]) -> Columns:
-        history, known = viewer.history, np.zeros(len(self.ties.users), dtype=np.float32)
-        if viewer.controls.personalised:
-            span = self.ties.graph.span_of(history.row, history.now_ms)
-            known[self.ties.graph.ends[span]] = self.ties.weights[span]
-        return {Post.tie_strength: known[posts[Post.author_row]]}
+        history, graph = viewer.history, self.ties.graph
+        row = history.row if viewer.controls.personalised else -1
+        span = graph.span_of(row, history.now_ms)
+        ties = tally(graph.ends[span], self.ties.weights[span])
+        return {Post.tie_strength: looked_up(ties, posts[Post.author_row]).astype(np.float32)}

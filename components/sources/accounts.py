@@ -6,8 +6,10 @@ import attrs
 import numpy as np
 
 from components.sources.answers import accounts_at
+from components.sources.people.strong_ties import others, without
 from components.stores.graph import Graph
 from components.stores.stores import Stores
+from components.stores.tally import tally
 from components.stores.types import Account, Viewer, setting
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
@@ -38,10 +40,10 @@ class FriendsOfFriends(CandidateSource[Viewer, Account]):
         known = history.follows[-(self.connectors or len(history.follows)) :]
         at, connector = follows.expand(known, before_ms=history.now_ms, latest=self.latest)
         damping = 1.0 / np.log(2.0 + follows.degrees(known, history.now_ms))
-        scores = np.bincount(follows.ends[at], weights=damping[connector], minlength=len(self.stores.users))
+        rows, scores = tally(follows.ends[at], damping[connector])
         if self.strangers:
-            scores[history.follows] = 0.0
-        return _others(self.stores, viewer, scores, viewer.request.scaled(setting(viewer, self.cap)))
+            rows, scores = without(rows, scores, history.follows)
+        return others(self.stores, viewer, rows, scores, viewer.request.scaled(setting(viewer, self.cap)))
 
 
 @attrs.frozen
@@ -65,8 +67,8 @@ class MutualInterest(CandidateSource[Viewer, Account]):
         things = self.interests.of(viewer.history.row, now_ms)[-self.latest :]
         at, thing = interested.expand(things, before_ms=now_ms, latest=self.latest)
         damping = 1.0 / np.log(2.0 + interested.degrees(things, now_ms))
-        scores = np.bincount(interested.ends[at], weights=damping[thing], minlength=len(self.stores.users))
-        return _others(self.stores, viewer, scores, viewer.request.scaled(setting(viewer, self.cap)))
+        rows, scores = tally(interested.ends[at], damping[thing])
+        return others(self.stores, viewer, rows, scores, viewer.request.scaled(setting(viewer, self.cap)))
 
 
 @attrs.frozen
@@ -78,12 +80,5 @@ class PopularAccounts(CandidateSource[Viewer, Account]):
     cap: int | Param[int] = 100
 
     def fetch(self, viewer: Viewer) -> Candidates[Account]:
-        everybody = np.arange(len(self.stores.users))
-        followers = self.stores.follows.reverse.degrees(everybody, viewer.history.now_ms)
-        return accounts_at(self.stores, followers, viewer.request.scaled(setting(viewer, self.cap)))
-
-
-def _others(stores: Stores, viewer: Viewer, scores: np.ndarray, cap: int) -> Candidates[Account]:
-    if viewer.history.row >= 0:
-        scores[viewer.history.row] = 0.0
-    return accounts_at(stores, scores, cap)
+        cap, followers = viewer.request.scaled(setting(viewer, self.cap)), self.stores.follows.reverse
+        return accounts_at(self.stores, *followers.most(cap, viewer.history.now_ms), cap)

@@ -41,14 +41,17 @@ def posts_at(stores: Stores, rows: NDArray[np.integer], scores: NDArray[Any]) ->
     )
 
 
-def accounts_at(stores: Stores, scores: NDArray[Any], count: int) -> Candidates[Account]:
-    """The ``count`` accounts with the highest scores above 0, given one score a user."""
-    rows = best(scores, count)
+def accounts_at(
+    stores: Stores, rows: NDArray[np.integer], scores: NDArray[Any], count: int
+) -> Candidates[Account]:
+    """The ``count`` accounts with the highest scores above 0, given distinct rows in ascending order."""
+    chosen = best(scores, count)
+    rows = rows[chosen].astype(np.int64)
     return Candidates(
         Account,
         {
             Account.id: stores.users.ids[rows],
-            Account.row: rows.astype(np.int64),
-            Account.source_score: scores[rows].astype(np.float32),
+            Account.row: rows,
+            Account.source_score: scores[chosen].astype(np.float32),
         },
     )

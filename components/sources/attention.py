@@ -7,6 +7,7 @@ import numpy as np
 
 from components.sources.answers import accounts_at
 from components.stores.stores import Stores
+from components.stores.tally import tally
 from components.stores.types import Account, Viewer, setting
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
@@ -26,9 +27,8 @@ class TrendingAccounts(CandidateSource[Viewer, Account]):
     def fetch(self, viewer: Viewer) -> Candidates[Account]:
         now_ms, follows = viewer.history.now_ms, self.stores.follows
         since_ms = now_ms - int(setting(viewer, self.window_h) * HOUR_MS)
-        fresh = follows.ends[follows.between(since_ms, now_ms)]
-        counts = np.bincount(fresh, minlength=len(self.stores.users))
-        return accounts_at(self.stores, counts, viewer.request.scaled(setting(viewer, self.cap)))
+        rows, counts = tally(follows.ends_in_time[follows.span_between(since_ms, now_ms)])
+        return accounts_at(self.stores, rows, counts, viewer.request.scaled(setting(viewer, self.cap)))
 
 
 @attrs.frozen
@@ -41,8 +41,9 @@ class Reciprocation(CandidateSource[Viewer, Account]):
     def fetch(self, viewer: Viewer) -> Candidates[Account]:
         now_ms, followers = viewer.history.now_ms, self.stores.follows.reverse
         row = viewer.history.row
-        scores = np.zeros(len(self.stores.users))
         # Undated follows count as equally old; the latest has the highest score, all are above 0.
         age_h = (now_ms - followers.times_of(row, now_ms)) / HOUR_MS
-        scores[followers.of(row, now_ms)] = 1.0 / (1.0 + age_h)
-        return accounts_at(self.stores, scores, viewer.request.scaled(setting(viewer, self.cap)))
+        rows = followers.of(row, now_ms)
+        order = np.argsort(rows)
+        scores = 1.0 / (1.0 + age_h[order])
+        return accounts_at(self.stores, rows[order], scores, viewer.request.scaled(setting(viewer, self.cap)))

@@ -75,7 +75,7 @@ class RandomAccounts(CandidateSource[Viewer, Account]):
 
     def fetch(self, viewer: Viewer) -> Candidates[Account]:
         scores = 1.0 - viewer.request.rng(self.name).random(len(self.stores.users))
-        return accounts_at(self.stores, scores, setting(viewer, self.cap))
+        return accounts_at(self.stores, np.arange(len(scores)), scores, setting(viewer, self.cap))
 
 
 @attrs.frozen
@@ -92,7 +92,7 @@ class NewestAccounts(CandidateSource[Viewer, Account]):
         any_yet = stops > followers.starts[:-1]
         last = np.zeros(len(followers))
         last[any_yet] = followers.time_ms[stops[any_yet] - 1] + 1.0
-        return accounts_at(self.stores, last / max(now_ms, 1), setting(viewer, self.cap))
+        return accounts_at(self.stores, everybody, last / max(now_ms, 1), setting(viewer, self.cap))
 
 
 def young_posts(stores: Stores, viewer: Viewer, max_age_h: float) -> NDArray[np.int64]:

@@ -43,11 +43,13 @@ class NewAuthors(CandidateSource[Viewer, Post]):
     def fetch(self, viewer: Viewer) -> Candidates[Post]:
         history, posts = viewer.history, self.stores.posts
         since_ms = history.now_ms - setting(viewer, self.max_age_h) * HOUR_MS
-        rows = posts.made_between(since_ms, history.now_ms)
+        posted, rows = posts.newest_between(since_ms, history.now_ms)
         newest = np.full(len(self.stores.users), -1, dtype=np.int64)
-        newest[posts.author[rows]] = rows  # the last of each author stays
-        authors = np.flatnonzero((newest >= 0) & ~history.follow_mask)
-        authors = authors[authors != history.row]
+        newest[posted] = rows
+        newest[history.follows] = -1
+        if history.row >= 0:
+            newest[history.row] = -1
+        authors = np.flatnonzero(newest >= 0)
         count = int(viewer.request.scaled(setting(viewer, self.slate)) * self.share)
         draws = 1.0 - viewer.request.rng(self.name).random(len(authors))
         chosen = self._first(authors, draws, count, history.now_ms)
@@ -59,9 +61,17 @@ class NewAuthors(CandidateSource[Viewer, Post]):
         """Positions of the highest draws among authors with few followers, highest first."""
         # Followers are counted for the highest draws alone; most authors have few, so that suffices as a rule.
         for looked_at in (16 * count, len(authors)):
-            order = best(draws, looked_at)
+            order = highest_draws(draws, looked_at)
             followers = self.stores.follows.reverse.degrees(authors[order], now_ms)
             chosen = order[followers <= self.most_followers][:count]
             if len(chosen) == count:
                 break
         return chosen
+
+
+def highest_draws(draws: NDArray[np.float64], count: int) -> NDArray[np.int64]:
+    """``best`` of numbers drawn evenly from 0 to 1: about the highest of them suffice as a rule."""
+    high = np.flatnonzero(draws >= 1.0 - 2.0 * count / max(len(draws), 1))
+    if len(high) < count:
+        return best(draws, count)
+    return high[best(draws[high], count)]

@@ -11,6 +11,7 @@ from components.models.real_graph.scores import RealGraphScores, seed_weights
 from components.sources.answers import best, posts_at
 from components.sources.posts import HOUR_MS
 from components.stores.stores import Stores
+from components.stores.tally import tally
 from components.stores.types import Post, Viewer, setting
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
@@ -56,10 +57,15 @@ class LikedByFollowed(CandidateSource[Viewer, Post]):
         author = posts.author[rows]
         keep &= ~history.follow_mask[author] & (author != history.row) & ~history.engaged_mask[rows]
         rows, seed = rows[keep], seed[keep]
-        votes = np.bincount(rows, weights=weights[seed], minlength=len(posts))
+        liked, votes = tally(rows, weights[seed])
         chosen = best(votes, viewer.request.scaled(setting(viewer, self.cap)))
-        found = posts_at(self.stores, chosen, votes[chosen])
-        return found.with_columns({Post.social_proof: self._proofs(chosen, rows, seeds[seed], weights[seed])})
+        found = posts_at(self.stores, liked[chosen], votes[chosen])
+        place = np.full(len(liked), -1)
+        place[chosen] = np.arange(len(chosen))
+        places = place[np.searchsorted(liked, rows)]
+        return found.with_columns(
+            {Post.social_proof: self._proofs(places, len(chosen), seeds[seed], weights[seed])}
+        )
 
     def _weights(self, viewer: Viewer) -> NDArray[np.float32]:
         history = viewer.history
@@ -69,18 +75,17 @@ class LikedByFollowed(CandidateSource[Viewer, Post]):
 
     def _proofs(
         self,
-        chosen: NDArray[np.int64],
-        rows: NDArray[np.integer],
+        places: NDArray[np.int64],
+        count: int,
         engagers: NDArray[np.integer],
         weights: NDArray[np.float32],
     ) -> NDArray[np.object_]:
-        place = np.full(len(self.stores.posts), -1)
-        place[chosen] = np.arange(len(chosen))
-        named = np.flatnonzero(place[rows] >= 0)
-        named = named[np.lexsort((engagers[named], -weights[named], place[rows[named]]))]
+        """``(count,)`` the heaviest engagers of each place; ``places`` says which post each engaged with, -1 for none."""
+        named = np.flatnonzero(places >= 0)
+        named = named[np.lexsort((engagers[named], -weights[named], places[named]))]
         ids = self.stores.users.ids[engagers[named]]
-        stops = np.searchsorted(place[rows[named]], np.arange(len(chosen) + 1))
-        proofs = np.empty(len(chosen), dtype=object)
-        for post in range(len(chosen)):
+        stops = np.searchsorted(places[named], np.arange(count + 1))
+        proofs = np.empty(count, dtype=object)
+        for post in range(count):
             proofs[post] = tuple(ids[stops[post] : stops[post + 1]][:PROOFS].tolist())
         return proofs

@@ -8,12 +8,16 @@ import attrs
 import numpy as np
 
 from components.sources.answers import best, posts_at
+from components.sources.moving_counts import MovingCounts
 from components.stores.stores import Stores
+from components.stores.tally import tally
 from components.stores.types import Post, Viewer, setting
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 HOUR_MS = 3_600_000
@@ -64,23 +68,22 @@ class CoEngagement(CandidateSource[Viewer, Post]):
         history, engagements = viewer.history, self.stores.engagements
         users, similarity = self._neighbours(viewer)
         at, voter = engagements.expand(users, before_ms=history.now_ms, latest=self.seeds)
-        rows = engagements.ends[at]
         weights = similarity / np.sqrt(np.maximum(engagements.degrees(users, history.now_ms), 1))
-        votes = np.bincount(rows, weights=weights[voter], minlength=len(self.stores.posts))
-        votes[history.engaged] = 0.0
-        max_age_h, cap = setting(viewer, self.max_age_h), viewer.request.scaled(setting(viewer, self.cap))
-        return _best_young(self.stores, votes, history.now_ms, max_age_h, cap)
+        rows, votes = tally(engagements.ends[at], weights[voter])
+        keep = young(self.stores, viewer, self.max_age_h)(rows) & ~np.isin(rows, history.engaged)
+        rows, votes = rows[keep], votes[keep]
+        chosen = best(votes, viewer.request.scaled(setting(viewer, self.cap)))
+        return posts_at(self.stores, rows[chosen], votes[chosen])
 
-    def _neighbours(self, viewer: Viewer) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    def _neighbours(self, viewer: Viewer) -> tuple[NDArray[np.integer], NDArray[Any]]:
         history, engagers = viewer.history, self.stores.engagements.reverse
         seeds = history.engaged[-self.seeds :]
         at, seed = engagers.expand(seeds, before_ms=history.now_ms, latest=self.seeds)
         damping = 1.0 / np.log(2.0 + engagers.degrees(seeds, history.now_ms))
-        similarity = np.bincount(engagers.ends[at], weights=damping[seed], minlength=len(self.stores.users))
-        if history.row >= 0:
-            similarity[history.row] = 0.0
-        users = best(similarity, self.neighbours)
-        return users, similarity[users]
+        users, similarity = tally(engagers.ends[at], damping[seed])
+        similarity[users == history.row] = 0.0
+        nearest = best(similarity, self.neighbours)
+        return users[nearest], similarity[nearest]
 
 
 @attrs.frozen
@@ -92,22 +95,28 @@ class PopularPosts(CandidateSource[Viewer, Post]):
     cap: int | Param[int] = 300
     max_age_h: float | Param[float] = 48.0
     window_h: float | Param[float] = 24.0
+    _counts: MovingCounts = attrs.field(
+        init=False,
+        default=attrs.Factory(lambda self: MovingCounts(self.stores.engagements), takes_self=True),
+        repr=False,
+        eq=False,
+    )
 
     def fetch(self, viewer: Viewer) -> Candidates[Post]:
-        now_ms, engagements = viewer.history.now_ms, self.stores.engagements
+        now_ms, cap = viewer.history.now_ms, viewer.request.scaled(setting(viewer, self.cap))
         since_ms = now_ms - int(setting(viewer, self.window_h) * HOUR_MS)
-        rows = engagements.ends[engagements.between(since_ms, now_ms)]
-        counts = np.bincount(rows, minlength=len(self.stores.posts))
-        max_age_h, cap = setting(viewer, self.max_age_h), viewer.request.scaled(setting(viewer, self.cap))
-        return _best_young(self.stores, counts, now_ms, max_age_h, cap)
+        rows, counts = self._counts.most(since_ms, now_ms, cap, young(self.stores, viewer, self.max_age_h))
+        return posts_at(self.stores, rows, counts)
 
 
-def _best_young(
-    stores: Stores, votes: NDArray[Any], now_ms: int, max_age_h: float, cap: int
-) -> Candidates[Post]:
-    """The posts with most votes among those that exist at a moment and are within the age limit then."""
-    rows = np.flatnonzero(votes)
-    age_ms = now_ms - stores.posts.created_ms[rows]
-    rows = rows[(age_ms > 0) & (age_ms <= max_age_h * HOUR_MS)]
-    rows = rows[best(votes[rows], cap)]
-    return posts_at(stores, rows, votes[rows])
+def young(
+    stores: Stores, viewer: Viewer, max_age_h: float | Param[float]
+) -> Callable[[NDArray[np.integer]], NDArray[np.bool_]]:
+    """Says of posts, by row, which exist at the time of the request and are within an age limit."""
+    now_ms, limit_ms = viewer.history.now_ms, setting(viewer, max_age_h) * HOUR_MS
+
+    def are_young(rows: NDArray[np.integer]) -> NDArray[np.bool_]:
+        age_ms = now_ms - stores.posts.created_ms[rows]
+        return (age_ms > 0) & (age_ms <= limit_ms)
+
+    return are_young

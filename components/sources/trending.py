@@ -52,9 +52,10 @@ class TrendingPosts(CandidateSource[Viewer, Post]):
         rows, recent = np.unique(self._engaged(since_ms, now_ms), return_counts=True)
         age_ms = now_ms - posts.created_ms[rows]
         keep = (age_ms > 0) & (age_ms <= setting(viewer, self.max_age_h) * HOUR_MS) & (group[rows] > 0)
-        wanted = np.unique(group[history.engaged])
-        if (wanted > 0).any():
-            keep &= np.isin(group[rows], wanted)
+        wanted = np.zeros(posts.codes(self.by), dtype=np.bool_)
+        wanted[group[history.engaged]] = True
+        if wanted[1:].any():
+            keep &= wanted[group[rows]]
         earlier = self._usual(since_ms)
         scores = (recent / self.window_h + PRIOR_PER_H) / (earlier[group[rows]] + PRIOR_PER_H)
         rows, scores = rows[keep], scores[keep]
@@ -63,16 +64,13 @@ class TrendingPosts(CandidateSource[Viewer, Post]):
 
     def _engaged(self, from_ms: int, before_ms: int) -> np.ndarray:
         engagements = self.stores.engagements
-        return engagements.ends[engagements.between(from_ms, before_ms)]
+        return engagements.ends_in_time[engagements.span_between(from_ms, before_ms)]
 
     def _usual(self, since_ms: int) -> np.ndarray:
         """Engagements an hour of an average post of each group before the window, among those engaged with."""
-        group = self.stores.posts.code(self.by)
-        rows, counts = np.unique(
-            self._engaged(since_ms - int(self.before_h * HOUR_MS), since_ms), return_counts=True
-        )
-        groups = int(group.max(initial=0)) + 1
-        posts = np.bincount(group[rows], minlength=groups)
-        return (
-            np.bincount(group[rows], weights=counts, minlength=groups) / np.maximum(posts, 1) / self.before_h
-        )
+        engagements, posts = self.stores.engagements, self.stores.posts
+        span = engagements.span_between(since_ms - int(self.before_h * HOUR_MS), since_ms)
+        group, groups = posts.code(self.by)[engagements.ends_in_time[span]], posts.codes(self.by)
+        first = engagements.before_in_time[span] < span.start  # of a post within the span
+        counts = np.bincount(group, minlength=groups)
+        return counts / np.maximum(np.bincount(group[first], minlength=groups), 1) / self.before_h

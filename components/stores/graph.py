@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 NEVER = np.iinfo(np.int64).max
 """As ``before_ms``: every edge counts."""
+_FEW = 200
+"""Rows for which one search among all edges is faster than one among the edges of each."""
 
 
 @attrs.frozen(eq=False, slots=False)
@@ -93,22 +95,82 @@ class Graph:
         first, span, keys = self._clock
         if before_ms >= first + span - 1:
             return self.starts[1:][rows]
+        if len(rows) > _FEW:
+            return self._bisected(rows, before_ms)
         return np.searchsorted(keys, rows.astype(np.int64) * span + max(before_ms - first, 0))
+
+    def _bisected(self, rows: NDArray[np.integer], before_ms: int) -> NDArray[np.int64]:
+        # All rows at once, each among its own edges alone: steps grow with the edges of a row, not of the graph.
+        found = self.starts[:-1][rows]
+        left = self.starts[1:][rows] - found
+        searched = np.flatnonzero(left)
+        start, left = found[searched], left[searched]
+        while len(searched):
+            half = left >> 1
+            earlier = self.time_ms[start + half] < before_ms
+            start = np.where(earlier, start + half + 1, start)
+            left = np.where(earlier, left - half - 1, half)
+            found[searched] = start
+            more = left > 0
+            searched, start, left = searched[more], start[more], left[more]
+        return found
 
     def degrees(self, rows: NDArray[np.integer], before_ms: int = NEVER) -> NDArray[np.int64]:
         """``(n,)`` number of edges of each row that came before a moment."""
         return self.stops(rows, before_ms) - self.starts[:-1][rows]
+
+    def most(self, count: int, before_ms: int = NEVER) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows in ascending order with their degrees before a moment: at least the ``count`` highest above 0, ties by row.
+
+        Nobody had more edges than there ever were: rows are looked at in order of that, until those that are left
+        cannot be among the highest any more.
+
+        Source: the threshold algorithm of Fagin, Lotem and Naor (2001).
+        """
+        rows, sizes = self._by_size
+        looked_at = max(2 * count, 1)
+        while True:
+            degrees = self.degrees(rows[:looked_at], before_ms)
+            bar = np.partition(degrees, -count)[-count] if 0 < count <= len(degrees) else 0
+            if looked_at >= len(rows) or not count or sizes[looked_at] < bar:
+                order = np.argsort(rows[:looked_at])
+                return rows[:looked_at][order], degrees[order]
+            looked_at *= 4
+
+    @cached_property
+    def _by_size(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows with any edge, those with most first, and how many they have."""
+        sizes = np.diff(self.starts)
+        rows = np.argsort(-sizes, kind="stable")[: np.count_nonzero(sizes)]
+        return rows, sizes[rows]
 
     @cached_property
     def _by_time(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         order = np.argsort(self.time_ms, kind="stable")
         return order, self.time_ms[order]
 
+    @cached_property
+    def ends_in_time(self) -> NDArray[np.int32]:
+        """``(edges,)`` columns that the edges point to, oldest edge first."""
+        return self.ends[self._by_time[0]]
+
+    @cached_property
+    def before_in_time(self) -> NDArray[np.int32]:
+        """``(edges,)`` for each of :attr:`ends_in_time` the position of the edge before it to the same column, or -1."""
+        order = np.argsort(self.ends_in_time, kind="stable")
+        same = self.ends_in_time[order[1:]] == self.ends_in_time[order[:-1]]
+        before = np.full(self.edges, -1, dtype=np.int32)
+        before[order[1:][same]] = order[:-1][same]
+        return before
+
+    def span_between(self, from_ms: int, before_ms: int) -> slice:
+        """Where, oldest edge first, those stand that came to be at or after one moment and before another."""
+        start, stop = np.searchsorted(self._by_time[1], [from_ms, before_ms]).tolist()
+        return slice(start, max(start, stop))
+
     def between(self, from_ms: int, before_ms: int) -> NDArray[np.int64]:
         """Positions of the edges that came to be at or after one moment and before another, oldest first."""
-        order, times = self._by_time
-        start, stop = np.searchsorted(times, [from_ms, before_ms])
-        return order[start:stop]
+        return self._by_time[0][self.span_between(from_ms, before_ms)]
 
     def of(self, row: int, before_ms: int = NEVER) -> NDArray[np.int32]:
         """The columns that a row points to, oldest edge first; a view."""
@@ -143,6 +205,12 @@ class Graph:
         if latest is not None:
             starts = np.maximum(starts, stops - latest)
         return flattened(starts, stops)
+
+    def spans(
+        self, rows: NDArray[np.integer], from_ms: int, before_ms: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """As :meth:`expand`, the edges that came at or after one moment and before another."""
+        return flattened(self.stops(rows, from_ms), self.stops(rows, before_ms))
 
 
 def flattened(

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+FAR_MS = 2.0**60
+"""Nothing happens as long after the epoch."""
+
 
 @attrs.frozen(eq=False, slots=False)
 class PostStore:
@@ -85,6 +88,10 @@ class PostStore:
         """``(posts,)`` a trait as small numbers from 1 on; 0 where it is -1, empty or absent."""
         return self._cached(f"code of {trait}", lambda: self._code(trait))
 
+    def codes(self, trait: str) -> int:
+        """How many codes there are of a trait, 0 included."""
+        return len(self._cached(f"posts by {trait}", lambda: np.bincount(self.code(trait), minlength=1)))
+
     def _cached(self, key: str, make: Callable[[], NDArray[np.int64]]) -> NDArray[np.int64]:
         found = self._made.get(key)
         if found is None:
@@ -116,12 +123,34 @@ class PostStore:
 
     def made_between(self, begin_ms: float, end_ms: float) -> NDArray[np.int64]:
         """Rows of the posts made in ``[begin_ms, end_ms)``, in the order of :attr:`in_time`. O(log posts)."""
-        start, stop = np.searchsorted(self._times, [begin_ms, end_ms])
-        return self.in_time[start:stop]
+        return self.in_time[self._span(begin_ms, end_ms)]
+
+    def newest_between(self, begin_ms: float, end_ms: float) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Everybody who posted in ``[begin_ms, end_ms)``, in no order, and the row of the newest of these posts."""
+        span = self._span(begin_ms, end_ms)
+        last = span.start + np.flatnonzero(self._next_by_author[span] >= span.stop)
+        rows = self.in_time[last]
+        return self.author[rows], rows
+
+    def _span(self, begin_ms: float, end_ms: float) -> slice:
+        # Bounds of another type than the times would have all of these converted.
+        bounds = np.ceil(np.clip([begin_ms, end_ms], -FAR_MS, FAR_MS)).astype(np.int64)
+        start, stop = np.searchsorted(self._times, bounds).tolist()
+        return slice(start, max(start, stop))
 
     @cached_property
     def _times(self) -> NDArray[np.int64]:
         return self.created_ms[self.in_time]
+
+    @cached_property
+    def _next_by_author(self) -> NDArray[np.int32]:
+        """``(posts,)`` in order of time, the position of the author's next post; the number of posts if there is none."""
+        authors = self.author[self.in_time]
+        order = np.argsort(authors, kind="stable")
+        following = np.full(len(self), len(self), dtype=np.int32)
+        same = authors[order[1:]] == authors[order[:-1]]
+        following[order[:-1][same]] = order[1:][same]
+        return following
 
     @cached_property
     def threads(self) -> Threads:

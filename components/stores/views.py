@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,4 +34,4 @@ class ViewCounts:
     def of(self, ids: ArrayLike) -> NDArray[np.int64]:
         """``(n,)`` how often each was shown; 0 where that is not known."""
         wanted = np.asarray(ids, np.int64).tolist()
-        return np.fromiter((self._counts.get(one, 0) for one in wanted), np.int64, len(wanted))
+        return np.fromiter(map(self._counts.get, wanted, repeat(0)), np.int64, len(wanted))

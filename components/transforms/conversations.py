@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -116,6 +117,7 @@ class OneOfEachStory(Transform[Viewer, Post]):
 _NOISE = re.compile(r"https?://\S+|[@#](?=\w)|@\w+|[\d\W_]+")
 
 
+@lru_cache(maxsize=65_536)  # who follows the same people is shown the same texts
 def story_of(text: str) -> str:
     """What a text says, without how.
 

@@ -10,6 +10,7 @@ import numpy as np
 from components.sources.people.strong_ties import others, personal_row
 from components.stores.graph import Graph
 from components.stores.stores import Stores
+from components.stores.tally import tally
 from components.stores.types import Account, Viewer, setting
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
@@ -33,12 +34,12 @@ class PopularInLanguage(CandidateSource[Viewer, Account]):
     _followers: dict[str, Graph] = attrs.field(init=False, factory=dict, repr=False, eq=False)
 
     def fetch(self, viewer: Viewer) -> Candidates[Account]:
-        language = language_of(self.stores, viewer)
-        counts = np.zeros(len(self.stores.users))
-        if language:
-            everybody = np.arange(len(counts))
-            counts = self._of(language).degrees(everybody, viewer.history.now_ms).astype(np.float64)
-        return others(self.stores, viewer, counts, viewer.request.scaled(setting(viewer, self.cap)))
+        language, cap = language_of(self.stores, viewer), viewer.request.scaled(setting(viewer, self.cap))
+        if not language:
+            return others(self.stores, viewer, np.empty(0, np.int64), np.empty(0), cap)
+        # One more, for the viewer may be among them.
+        rows, counts = self._of(language).most(cap + 1, viewer.history.now_ms)
+        return others(self.stores, viewer, rows, counts, cap)
 
     def _of(self, language: str) -> Graph:
         """Users to their followers of a language; made once."""
@@ -78,9 +79,11 @@ class RepeatedVisits(CandidateSource[Viewer, Account]):
         times = self.visits.times_of(row, now_ms)
         old = np.searchsorted(times, now_ms - int(self.window_days * DAY_MS))
         visited = self.visits.of(row, now_ms)[old:]
-        counts = np.bincount(visited, minlength=len(self.stores.users))
-        counts[counts < setting(viewer, self.least)] = 0
-        return others(self.stores, viewer, counts, viewer.request.scaled(setting(viewer, self.cap)))
+        rows, counts = tally(visited)
+        often = counts >= setting(viewer, self.least)
+        return others(
+            self.stores, viewer, rows[often], counts[often], viewer.request.scaled(setting(viewer, self.cap))
+        )
 
 
 @attrs.frozen
@@ -113,10 +116,9 @@ class ContactBook(CandidateSource[Viewer, Account]):
         row, now_ms = personal_row(viewer), viewer.history.now_ms
         mine, theirs = (self.owned, self.uploaded) if self.reverse else (self.uploaded, self.owned)
         at, _ = theirs.reverse.expand(mine.of(row, now_ms), before_ms=now_ms)
-        scores = np.zeros(len(self.stores.users))
-        scores[theirs.reverse.ends[at]] = 1.0
+        rows = np.unique(theirs.reverse.ends[at])
         cap = (500 if self.reverse else 1000) if self.cap is None else setting(viewer, self.cap)
-        return others(self.stores, viewer, scores, viewer.request.scaled(cap))
+        return others(self.stores, viewer, rows, np.ones(len(rows)), viewer.request.scaled(cap))
 
 
 @attrs.frozen
@@ -140,11 +142,13 @@ class CuratedAccounts(CandidateSource[Viewer, Account]):
     def fetch(self, viewer: Viewer) -> Candidates[Account]:
         chosen = self.lists.get(language_of(self.stores, viewer), self.lists.get("", ()))
         rows = self.stores.users.rows_of(chosen)
-        rows, places = rows[rows >= 0], np.flatnonzero(rows >= 0)
-        scores = np.zeros(len(self.stores.users))
         # An account that is listed twice stands at its first place.
-        np.maximum.at(scores, rows, 1.0 / (1.0 + places))
-        return others(self.stores, viewer, scores, viewer.request.scaled(setting(viewer, self.cap)))
+        distinct, places = np.unique(rows, return_index=True)
+        known = distinct >= 0
+        scores = 1.0 / (1.0 + places[known])
+        return others(
+            self.stores, viewer, distinct[known], scores, viewer.request.scaled(setting(viewer, self.cap))
+        )
 
 
 def language_of(stores: Stores, viewer: Viewer) -> str:

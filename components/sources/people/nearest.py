@@ -106,7 +106,9 @@ class NearestAccounts(CandidateSource[Viewer, Account]):
         return self.space.name
 
     def fetch(self, viewer: Viewer) -> Candidates[Account]:
-        scores = np.zeros(len(self.stores.users))
-        if viewer.controls.personalised:
-            scores = np.maximum(self.space.nearness(viewer.user_id), 0.0)
-        return others(self.stores, viewer, scores, viewer.request.scaled(setting(viewer, self.cap)))
+        cap = viewer.request.scaled(setting(viewer, self.cap))
+        if not viewer.controls.personalised:
+            return others(self.stores, viewer, np.empty(0, np.int64), np.empty(0), cap)
+        scores = self.space.nearness(viewer.user_id)
+        near = np.flatnonzero(scores > 0)
+        return others(self.stores, viewer, near, scores[near], cap)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import attrs
 import numpy as np
 from attrs.validators import in_
@@ -11,7 +13,8 @@ from components.graph.edges import adjacency
 from components.graph.walks import personalised_pagerank, salsa
 from components.sources.answers import best
 from components.sources.people.strong_ties import others
-from components.stores.stores import History, Stores
+from components.stores.stores import History, Stores, mask_of
+from components.stores.tally import tally
 from components.stores.types import Account, Viewer, setting
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
@@ -48,12 +51,12 @@ class SimilarAccounts(CandidateSource[Viewer, Account]):
 
     def fetch(self, viewer: Viewer) -> Candidates[Account]:
         seeds = self._seeds(viewer.history)
-        scores = np.zeros(len(self.stores.users))
-        touched, similarities = self._similarities(seeds, viewer.history.now_ms)
-        for similarity in similarities:
-            near = best(similarity, SIMILAR)
-            scores[touched[near]] += similarity[near]
-        return others(self.stores, viewer, scores, viewer.request.scaled(setting(viewer, self.cap)))
+        seed, accounts, similarity = self._similarities(seeds, viewer.history.now_ms)
+        bounds = np.searchsorted(seed, np.arange(len(seeds) + 1)).tolist()
+        nearest = [start + best(similarity[start:stop], SIMILAR) for start, stop in pairwise(bounds)]
+        chosen = np.concatenate([np.empty(0, np.int64), *nearest])
+        rows, scores = tally(accounts[chosen], similarity[chosen])
+        return others(self.stores, viewer, rows, scores, viewer.request.scaled(setting(viewer, self.cap)))
 
     def _seeds(self, history: History) -> np.ndarray:
         if self.to == "follows":
@@ -62,22 +65,17 @@ class SimilarAccounts(CandidateSource[Viewer, Account]):
         first = np.unique(authors[authors != history.row], return_index=True)[1]
         return authors[authors != history.row][np.sort(first)][:SEEDS]
 
-    def _similarities(self, seeds: np.ndarray, now_ms: int) -> tuple[np.ndarray, np.ndarray]:
-        """``(t,)`` accounts that any seed's audience follows, and ``(seeds, t)`` how similar they are to each seed."""
-        follows, followers = self.stores.follows, self.stores.follows.reverse
+    def _similarities(self, seeds: np.ndarray, now_ms: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Index of a seed, another account that its audience follows, and how similar they are; seed by seed."""
+        follows, followers, users = self.stores.follows, self.stores.follows.reverse, len(self.stores.users)
         heard, seed = followers.expand(seeds, before_ms=now_ms, latest=self.audience)
         at, audience = follows.expand(followers.ends[heard], before_ms=now_ms, latest=self.audience)
-        number = np.full(len(self.stores.users), -1)
-        number[follows.ends[at]] = 0
-        touched = np.flatnonzero(number == 0)
-        number[touched] = np.arange(len(touched))
-        cells = seed[audience] * len(touched) + number[follows.ends[at]]
-        shared = np.bincount(cells, minlength=len(seeds) * len(touched)).reshape(len(seeds), len(touched))
-        sizes = followers.degrees(seeds, now_ms)[:, None] * followers.degrees(touched, now_ms).astype(float)
+        pairs, shared = tally(seed[audience] * users + follows.ends[at])
+        one, accounts = np.divmod(pairs, max(users, 1))
+        sizes = followers.degrees(seeds, now_ms)[one] * followers.degrees(accounts, now_ms).astype(float)
         similarities = shared / np.sqrt(np.maximum(sizes, 1.0))
-        own = number[seeds]
-        similarities[:, own[own >= 0]] = 0.0
-        return touched, similarities
+        similarities[mask_of(seeds, users)[accounts]] = 0.0
+        return one, accounts, similarities
 
 
 @attrs.frozen
@@ -101,12 +99,18 @@ class RecentlyFollowedByFollowed(CandidateSource[Viewer, Account]):
     def fetch(self, viewer: Viewer) -> Candidates[Account]:
         history, follows = viewer.history, self.stores.follows
         since_ms = history.now_ms - int(setting(viewer, self.window_h) * 3_600_000)
-        fresh = follows.between(since_ms, history.now_ms)
-        fresh = fresh[history.follow_mask[follows.sources[fresh]]]
-        ends = follows.ends[fresh][follows.ends[fresh] != follows.sources[fresh]]
-        counts = np.bincount(ends, minlength=len(self.stores.users))
-        counts[counts < self.proofs] = 0
-        return others(self.stores, viewer, counts, viewer.request.scaled(setting(viewer, self.cap)))
+        friends = np.unique(history.follows)
+        at, friend = follows.spans(friends, since_ms, history.now_ms)
+        ends = follows.ends[at]
+        rows, counts = tally(ends[ends != friends[friend]])
+        agreed = counts >= self.proofs
+        return others(
+            self.stores,
+            viewer,
+            rows[agreed],
+            counts[agreed],
+            viewer.request.scaled(setting(viewer, self.cap)),
+        )
 
 
 @attrs.frozen
@@ -138,14 +142,13 @@ class CircleOfTrust(CandidateSource[Viewer, Account]):
         history, follows = viewer.history, self.stores.follows
         seeds = np.unique(history.follows[-self.circle :])
         at, seed = follows.expand(seeds, before_ms=history.now_ms, latest=self.circle)
-        scores = np.zeros(len(self.stores.users))
+        # Few rows are touched, so that they are numbered anew.
+        members, number = np.unique(np.concatenate([seeds, follows.ends[at]]), return_inverse=True)
+        scores, home = np.zeros(len(members)), number[: len(seeds)]
         if len(at):
-            # Few rows are touched, so that they are numbered anew.
-            members, number = np.unique(np.concatenate([seeds, follows.ends[at]]), return_inverse=True)
-            home = number[: len(seeds)]
-            scores[members] = self._shares(home, home[seed], number[len(seeds) :], len(members))
-            scores[seeds] = 0.0
-        return others(self.stores, viewer, scores, viewer.request.scaled(setting(viewer, self.cap)))
+            scores = self._shares(home, home[seed], number[len(seeds) :], len(members))
+            scores[home] = 0.0
+        return others(self.stores, viewer, members, scores, viewer.request.scaled(setting(viewer, self.cap)))
 
     def _shares(self, home: np.ndarray, source: np.ndarray, end: np.ndarray, nodes: int) -> np.ndarray:
         edges: sparse.csr_array = adjacency(np.stack([source, end], axis=1), nodes)

@@ -7,7 +7,8 @@ import numpy as np
 
 from components.models.real_graph.scores import OUT_OF_NETWORK, OUT_OF_NETWORK_LEAST, RealGraphScores
 from components.sources.answers import accounts_at
-from components.stores.stores import Stores
+from components.stores.stores import Stores, mask_of
+from components.stores.tally import tally
 from components.stores.types import Account, Viewer, setting
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
@@ -42,9 +43,8 @@ class TwoHop(CandidateSource[Viewer, Account]):
         friends, weights = graph.ends[span][-FIRST_DEGREE:], self.ties.weights[span][-FIRST_DEGREE:]
         at, friend = graph.expand(friends, before_ms=now_ms, latest=SECOND_DEGREE)
         paths = weights[friend].astype(np.float64) * self.ties.weights[at]
-        scores = np.bincount(graph.ends[at], weights=paths, minlength=len(self.stores.users))
-        scores[friends] = 0.0
-        return others(self.stores, viewer, scores, viewer.request.scaled(setting(viewer, self.cap)))
+        rows, scores = without(*tally(graph.ends[at], paths), friends)
+        return others(self.stores, viewer, rows, scores, viewer.request.scaled(setting(viewer, self.cap)))
 
 
 @attrs.frozen
@@ -66,12 +66,12 @@ class OutOfNetworkTies(CandidateSource[Viewer, Account]):
     least: float | Param[float] = OUT_OF_NETWORK_LEAST
 
     def fetch(self, viewer: Viewer) -> Candidates[Account]:
-        history, scores = viewer.history, np.zeros(len(self.stores.users))
-        span = self.ties.graph.span_of(personal_row(viewer), history.now_ms)
+        history, graph = viewer.history, self.ties.graph
+        span = graph.span_of(personal_row(viewer), history.now_ms)
         weights = self.ties.weights[span]
-        scores[self.ties.graph.ends[span]] = np.where(weights >= setting(viewer, self.least), weights, 0.0)
-        scores[history.follows] = 0.0
-        return others(self.stores, viewer, scores, viewer.request.scaled(setting(viewer, self.cap)))
+        strong = np.where(weights >= setting(viewer, self.least), weights, 0.0)
+        rows, scores = without(graph.ends[span], strong, history.follows)
+        return others(self.stores, viewer, rows, scores, viewer.request.scaled(setting(viewer, self.cap)))
 
 
 @attrs.frozen
@@ -92,9 +92,8 @@ class MutualFollows(CandidateSource[Viewer, Account]):
         friends = friends[friends != history.row]
         ends, friend = self._mutual(friends, history.now_ms)
         kept = _last_of_each(friend, SECOND_DEGREE)
-        scores = np.bincount(ends[kept], minlength=len(self.stores.users)).astype(np.float64)
-        scores[friends] = 0.0
-        return others(self.stores, viewer, scores, viewer.request.scaled(setting(viewer, self.cap)))
+        rows, scores = without(*tally(ends[kept]), friends)
+        return others(self.stores, viewer, rows, scores, viewer.request.scaled(setting(viewer, self.cap)))
 
     def _mutual(self, rows: np.ndarray, now_ms: int) -> tuple[np.ndarray, np.ndarray]:
         """Whom each row follows, oldest follow first, and is followed by; and for each the index into ``rows``."""
@@ -123,14 +122,12 @@ class TriangularLoops(CandidateSource[Viewer, Account]):
         now_ms = history.now_ms
         friends = history.follows[history.follows != history.row]
         at, _ = follows.expand(friends, before_ms=now_ms)
-        closing = np.zeros(len(self.stores.users), dtype=np.bool_)
-        closing[follows.ends[at]] = True
         followers = follows.reverse.of(history.row, now_ms)
+        closing = mask_of(follows.ends[at], len(self.stores.users))
         found = followers[closing[followers] & ~history.follow_mask[followers]]
         degrees = follows.degrees(found, now_ms) + follows.reverse.degrees(found, now_ms)
-        scores = np.zeros(len(self.stores.users))
-        scores[found] = 1.0 / np.maximum(1, degrees)
-        return others(self.stores, viewer, scores, viewer.request.scaled(setting(viewer, self.cap)))
+        scores = 1.0 / np.maximum(1, degrees)
+        return others(self.stores, viewer, found, scores, viewer.request.scaled(setting(viewer, self.cap)))
 
 
 def personal_row(viewer: Viewer) -> int:
@@ -138,11 +135,19 @@ def personal_row(viewer: Viewer) -> int:
     return viewer.history.row if viewer.controls.personalised else -1
 
 
-def others(stores: Stores, viewer: Viewer, scores: np.ndarray, cap: int) -> Candidates[Account]:
-    """The accounts with the highest scores above 0 but the viewer; changes ``scores``."""
-    if viewer.history.row >= 0:
-        scores[viewer.history.row] = 0.0
-    return accounts_at(stores, scores, cap)
+def others(
+    stores: Stores, viewer: Viewer, rows: np.ndarray, scores: np.ndarray, cap: int
+) -> Candidates[Account]:
+    """The accounts with the highest scores above 0 but the viewer, given distinct rows in any order."""
+    order = np.argsort(rows)
+    order = order[rows[order] != viewer.history.row]
+    return accounts_at(stores, rows[order], scores[order], cap)
+
+
+def without(rows: np.ndarray, scores: np.ndarray, unwanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and their scores but some rows."""
+    kept = ~np.isin(rows, unwanted)
+    return rows[kept], scores[kept]
 
 
 def _last_of_each(group: np.ndarray, most: int) -> np.ndarray:

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.sources.exploration import NewAuthors
+from components.sources.exploration import NewAuthors, highest_draws
 from components.stores.types import Post
 from mixer.testing import check_laws
 from tests.components.sources.small_stores import Small, small_stores
@@ -49,6 +50,12 @@ def test_the_request_seeds_the_draw_and_everybody_gets_a_turn():
     again = [source.fetch(small.viewer(stores, -1, seed=7)).ids.tolist() for _ in range(2)]
     assert again[0] == again[1]
     check_laws(source, target=small.viewer(stores, 0), examples=2)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 500), st.integers(0, 600))
+def test_the_highest_draws_are_those_of_a_whole_sort(seed, size, count):
+    draws = 1.0 - np.random.default_rng(seed).random(size)
+    assert highest_draws(draws, count).tolist() == np.argsort(-draws, kind="stable")[:count].tolist()
 
 
 def test_a_share_above_one_is_refused():

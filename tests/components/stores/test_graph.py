@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.sources.answers import best
 from components.stores.graph import NEVER, Graph, flattened
 
 ROWS, COLUMNS = 5, 7
@@ -84,6 +85,58 @@ def test_between_finds_the_edges_of_a_time_span(listed, begin, end):
         time for source, column, time in listed if source >= 0 and column >= 0 and begin <= time < end
     ]
     assert found == sorted(expected)
+
+
+@given(edges, st.integers(-5, 14), st.integers(-5, 14))
+def test_a_span_of_time_is_a_slice_of_the_edges_in_time(listed, begin, end):
+    graph = graph_of(listed)
+    span = graph.span_between(begin, end)
+    assert graph.ends_in_time[span].tolist() == graph.ends[graph.between(begin, end)].tolist()
+
+
+@given(edges)
+def test_every_edge_knows_the_one_before_it_to_the_same_column(listed):
+    ends = (graph := graph_of(listed)).ends_in_time.tolist()
+    expected = [
+        max((other for other in range(at) if ends[other] == end), default=-1) for at, end in enumerate(ends)
+    ]
+    assert graph.before_in_time.tolist() == expected
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(-5, 105))
+def test_many_rows_at_once_are_searched_as_each_alone(seed, before):
+    rng = np.random.default_rng(seed)
+    sources, times = rng.zipf(1.3, 900) % 300, rng.integers(0, 100, 900)
+    graph = Graph.build(sources, np.zeros(900, np.int64), times, shape=(300, 1))
+    rows = rng.integers(0, 300, 400)
+    naive = [int(((sources == row) & (times < before)).sum()) for row in rows]
+    assert graph.degrees(rows, before).tolist() == naive
+
+
+@given(edges, moments, moments, st.lists(st.integers(0, ROWS - 1), max_size=6))
+def test_spans_of_many_rows_are_the_edges_within_a_time_span(listed, begin, end, rows):
+    graph = graph_of(listed)
+    at, owner = graph.spans(np.array(rows, dtype=np.int64), begin, end)
+    expected = [
+        (index, column)
+        for index, row in enumerate(rows)
+        for time, column in naive(listed, row, end)
+        if time >= begin
+    ]
+    assert list(zip(owner.tolist(), graph.ends[at].tolist(), strict=True)) == expected
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 12), st.integers(-5, 105))
+def test_the_rows_with_most_edges_are_those_of_a_whole_sort(seed, count, before):
+    rng = np.random.default_rng(seed)
+    size = int(rng.integers(0, 300))
+    sources, times = rng.zipf(1.3, size) % 80, rng.integers(0, 100, size)
+    graph = Graph.build(sources, np.zeros(size, np.int64), times, shape=(80, 1))
+    rows, degrees = graph.most(count, before)
+    everybody = graph.degrees(np.arange(80), before)
+    assert (np.diff(rows) > 0).all()
+    assert degrees.tolist() == everybody[rows].tolist()
+    assert rows[best(degrees, count)].tolist() == best(everybody, count).tolist()
 
 
 def test_a_graph_without_edges_answers():

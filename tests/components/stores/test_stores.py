@@ -33,7 +33,24 @@ def test_posts_are_found_by_id_whatever_their_order():
     assert store.by_author.of(store.authors.row_of(9)).tolist() == [1, 2]
     assert store.code("topic").tolist() == [0, 2, 2]
     assert store.code("language").tolist() == [0, 0, 0]
+    assert (store.codes("topic"), store.codes("language")) == (3, 1)
     assert store.number("media", 4).tolist() == [4, 4, 4]
+
+
+posted = st.lists(st.tuples(st.integers(0, 4), st.integers(-3, 9)), max_size=20)
+bounds = st.one_of(st.integers(-4, 10), st.floats(-4, 10), st.sampled_from([-np.inf, np.inf]))
+
+
+@given(posted, bounds, bounds)
+def test_posts_of_a_time_span_and_the_newest_of_each_author(listed, begin, end):
+    authors, times = ([one[i] for one in listed] for i in range(2))
+    store = PostStore.build(IdIndex.of(range(5)), range(len(listed)), authors, times)
+    within = [row for row, time in enumerate(times) if begin <= time < end]
+    assert store.made_between(begin, end).tolist() == sorted(within, key=lambda row: (times[row], -row))
+    newest = {authors[row]: row for row in sorted(within, key=lambda row: (times[row], -row))}
+    found = store.newest_between(begin, end)
+    assert dict(zip(*(column.tolist() for column in found), strict=True)) == newest
+    assert len(found[0]) == len(newest)
 
 
 @pytest.mark.parametrize(
