@@ -165,7 +165,6 @@ CAPS = {
     "co_engagement": params.CO_ENGAGEMENT_CAP,
     "liked_by_followed": params.LIKED_CAP,
     "recommended_authors": params.AUTHORS_CAP,
-    "topic_posts": params.TOPICS_CAP,
     "trending_topic": params.TRENDING_CAP,
     "popular": params.POPULAR_CAP,
     "new_authors": params.EXPLORE_SLATE,

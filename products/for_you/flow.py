@@ -21,7 +21,7 @@ from components.sources.exploration import NewAuthors
 from components.sources.liked_by_followed import LikedByFollowed
 from components.sources.posts import CoEngagement, InNetwork, PopularPosts
 from components.sources.replayed import ReplayedPosts
-from components.sources.topics import TopicPosts
+from components.sources.topics import TopicPosts, asked_topics
 from components.sources.trending import TrendingPosts
 from components.stores.controls import ControlStore
 from components.stores.impressions import ImpressionStore
@@ -113,7 +113,6 @@ class ForYou(RecommendationFlow[Viewer, Post]):
                     params.MAX_AGE_H,
                     AUTHOR_POSTS,
                 ).fail_open(),
-                TopicPosts(stores, params.TOPICS_CAP, params.MAX_AGE_H, params.WINDOW_H).fail_open(),
                 TrendingPosts(stores, "topic", params.TRENDING_CAP, params.MAX_AGE_H).fail_open(),
                 PopularPosts(stores, params.POPULAR_CAP, params.MAX_AGE_H, params.WINDOW_H).fail_open(),
                 NewAuthors(stores, slate=params.EXPLORE_SLATE, max_age_h=params.MAX_AGE_H).fail_open(),
@@ -121,6 +120,7 @@ class ForYou(RecommendationFlow[Viewer, Post]):
                 Backfill(stores, params.BACKFILL_CAP, params.MAX_AGE_H, params.BACKFILL_AGE_H).fail_open(),
             ]
         )
+        self.topical = TopicPosts(stores, params.TOPICS_CAP, params.MAX_AGE_H, params.WINDOW_H).fail_open()
         self.replays = ReplayStore()
         self.replayed = ReplayedPosts(stores).fail_open()
         remembered = Remembered(ranker, self.replays, params.REPLAY, frozenset({Backfill.label}))
@@ -174,7 +174,10 @@ class ForYou(RecommendationFlow[Viewer, Post]):
         return history_is_there.and_then(known_user)
 
     def candidate_sources(self, target: Viewer) -> Sequence[CandidateSource[Viewer, Post]]:
-        return self.sources.all() if target.replay is None else (self.replayed,)
+        if target.replay is not None:
+            return (self.replayed,)
+        found = self.sources.all()
+        return [*found, self.topical] if asked_topics(target) else found
 
     def hydrate_candidates(self) -> Sequence[Hydrator[Viewer, Post]]:
         stores = self.stores
