@@ -114,14 +114,14 @@ class NotShownBefore(CandidatePredicate[Viewer, Post]):
 
     Args:
         stores: how posts refer to each other.
-        shown: ids that the viewer has been shown, given the viewer.
+        shown: the viewer and ``(n,)`` ids to which of them the viewer has been shown.
         reason: why a post goes.
 
     Source: the filters "previously seen" and "previously served": own, reposted and answered id.
     """
 
     stores: Stores = attrs.field(repr=False)
-    shown: Callable[[Viewer], NDArray[np.int64]] = attrs.field(repr=False)
+    shown: Callable[[Viewer, NDArray[np.int64]], NDArray[np.bool_]] = attrs.field(repr=False)
     reason: str = "already_seen"
 
     @property
@@ -129,14 +129,12 @@ class NotShownBefore(CandidatePredicate[Viewer, Post]):
         return f"not_{self.reason}"
 
     def check(self, viewer: Viewer, posts: Candidates[Post]) -> Verdicts:
-        shown = self.shown(viewer)
-        if not len(shown):
-            return Verdicts.keep_all(len(posts))
         store, rows = self.stores.posts, posts[Post.row]
         answered = store.threads.answered[rows]
-        parents = np.where(answered >= 0, store.index.ids[answered], -1)
-        seen = np.isin(posts.ids, shown) | np.isin(parents, shown)
-        return Verdicts.keep_where(~(seen | np.isin(store.threads.original[rows], shown)), self.reason)
+        parents = np.where(answered >= 0, store.index.ids[answered], posts.ids)
+        asked = np.concatenate([posts.ids, parents, store.threads.original[rows]])
+        own, parent, original = np.split(self.shown(viewer, asked), 3)
+        return Verdicts.keep_where(~(own | parent | original), self.reason)
 
 
 @attrs.frozen

@@ -129,7 +129,7 @@ class FollowRecs(RecommendationFlow[Viewer, Account]):
         return shown.then(token.observe("tracking_token").gated(ParamIsOn(params.TRACKING)))
 
     def side_effects(self) -> Sequence[SideEffect[Viewer, Account]]:
-        record = RecordImpressions(self.impressions)
+        record = RecordImpressions((self.impressions,))
         if self.compared is None:
             return (record,)
         stats = self.stats.scope(self.name, "dark_read")

@@ -17,19 +17,20 @@ from mixer import CandidatePredicate, OnError
 from products.for_you import params
 
 Filter = CandidatePredicate[Viewer, Post]
-Shown = Callable[[Viewer], NDArray[np.int64]]
+Shown = Callable[[Viewer, NDArray[np.int64]], NDArray[np.bool_]]
 
 PROTECTING = ("subscribers", "muted_words", "people", "withheld")
 """Filters that keep a promise to somebody; when they fail, nothing is shown that they have not judged."""
 
 
-def before_ranking(stores: Stores, seen: Shown, served: Shown) -> Filter:
+def before_ranking(stores: Stores, seen: Shown, served: Shown, this_week: Shown) -> Filter:
     """One after the other; where an answer is missing, comfort gives way and protection does not.
 
     Args:
         stores: what is known.
-        seen: what a viewer was shown lately.
-        served: what a viewer was answered just now.
+        seen: a viewer and ids to which of them the viewer was shown lately.
+        served: which the viewer was answered just now.
+        this_week: which the viewer was shown within a week, or seems to have been.
     """
     switched: Mapping[str, Filter] = {
         "own": timeline.NotOwn(stores),
@@ -52,8 +53,10 @@ def before_ranking(stores: Stores, seen: Shown, served: Shown) -> Filter:
     for name, one in switched.items():
         policy = OnError.DROP if name in PROTECTING else OnError.KEEP
         every = every.and_then(Switched(one, params.FILTERS[name]).on_error(policy))
+    seen_this_week = timeline.NotShownBefore(stores, this_week, "seen_this_week")
     return (
-        every.and_then(timeline.NewerThanPage())
+        every.and_then(Switched(seen_this_week, params.SEEN_THIS_WEEK).on_error(OnError.KEEP))
+        .and_then(timeline.NewerThanPage())
         .and_then(timeline.WantedMedia(stores))
         .and_then(timeline.WantedTopics(stores))
         .and_then(timeline.ProvenToStrangers(stores, params.NEW_VIEWER_LEAST))

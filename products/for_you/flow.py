@@ -23,6 +23,7 @@ from components.sources.posts import CoEngagement, InNetwork, PopularPosts
 from components.sources.replayed import ReplayedPosts
 from components.sources.topics import TopicPosts, asked_topics
 from components.sources.trending import TrendingPosts
+from components.stores.bloom import SeenFilters
 from components.stores.controls import ControlStore
 from components.stores.impressions import ImpressionStore
 from components.stores.replays import ReplayStore
@@ -96,6 +97,7 @@ class ForYou(RecommendationFlow[Viewer, Post]):
         self.stores = stores
         self.impressions = impressions or ImpressionStore()
         self.served = ImpressionStore(ttl_s=SERVED_FOR_S, per_viewer=SERVED_AT_MOST)
+        self.week = SeenFilters()
         self.views = ViewCounts()
         self.controls = controls
         self.embeddings = embeddings
@@ -193,14 +195,17 @@ class ForYou(RecommendationFlow[Viewer, Post]):
         return tuple(one.fail_open() for one in (*hydrators, *gated))
 
     def pre_ranker_filter(self) -> CandidatePredicate[Viewer, Post]:
-        return before_ranking(self.stores, self._seen, self._served)
+        return before_ranking(self.stores, self._seen, self._served, self._this_week)
 
-    def _seen(self, viewer: Viewer) -> NDArray[np.int64]:
-        return self.impressions.shown(viewer.user_id, viewer.request.now_ms)
+    def _seen(self, viewer: Viewer, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        return np.isin(ids, self.impressions.shown(viewer.user_id, viewer.request.now_ms))
 
-    def _served(self, viewer: Viewer) -> NDArray[np.int64]:
+    def _served(self, viewer: Viewer, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
         served = self.served.shown(viewer.user_id, viewer.request.now_ms)
-        return np.concatenate([served, np.array(viewer.paging.shown, dtype=np.int64)])
+        return np.isin(ids, np.concatenate([served, np.array(viewer.paging.shown, dtype=np.int64)]))
+
+    def _this_week(self, viewer: Viewer, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        return self.week.has(viewer.user_id, ids, viewer.request.now_ms)
 
     def select_ranker(self, target: Viewer) -> Ranker[Viewer, Post]:
         return self.ranker if target.replay is None else self.as_before
@@ -223,7 +228,8 @@ class ForYou(RecommendationFlow[Viewer, Post]):
         return proofs.then(PostText(self.stores)).then(Warn(self.visibility))
 
     def side_effects(self) -> Sequence[SideEffect[Viewer, Post]]:
-        return (RecordImpressions(self.impressions, self.served, self.views),)
+        record = RecordImpressions((self.impressions, self.served), self.views)
+        return record, RecordImpressions((self.week,), switch=params.SEEN_THIS_WEEK)
 
     def quality_factor(self) -> QualityFactor:
         # Home-mixer's bounds, start and step; the target is what a request may take on one core.

@@ -159,6 +159,11 @@ FILTERS: Mapping[str, Param[bool]] = {
     )
 }
 """Switches of the filters that can be turned off."""
+SEEN_THIS_WEEK = param(
+    "for_you.filters.seen_this_week",
+    False,
+    doc="Drop posts: shown to the viewer within a week, as far as Bloom filters know.",
+)
 HYDRATORS: Mapping[str, Param[bool]] = {
     name: param(f"for_you.hydration.{name}", True, doc=f"Look up {what}.")
     for name, what in (

@@ -114,4 +114,4 @@ class Prompts(RecommendationFlow[Viewer, Prompt]):
         return ResultsConfig(1)
 
     def side_effects(self) -> Sequence[SideEffect[Viewer, Prompt]]:
-        return (RecordImpressions(self.shown),)
+        return (RecordImpressions((self.shown,)),)

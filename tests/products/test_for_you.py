@@ -375,3 +375,18 @@ async def test_what_an_operator_lists_does_not_reach_anybody(stores, for_you):
         assert for_you.stats.snapshot()[f"for_you/pre_ranker_filter/reasons/{reason}"] > 0
     abroad = unseen(stores, user, {params.RESULTS: 40, params.WITHHELD_POSTS: (f"DE:{first}",)})
     assert (await for_you.process(abroad)).candidates.ids.tolist() == plain.ids.tolist()
+
+
+async def test_what_was_shown_this_week_stays_away_where_that_is_asked_for(stores, for_you):
+    """Three days on, the exact store has forgotten what was shown; the week's filters have not."""
+    later = stores.now_ms + 3 * 24 * 3_600_000
+    for on in (True, False):
+        flow = ForYou(stores, for_you.ranker)
+        settings = {params.SEEN_THIS_WEEK: on, params.MAX_AGE_H: 24.0 * 365}
+        first = viewer_of(stores, USERS[0], params=settings)
+        shown = (await flow.process(first)).candidates.ids.tolist()
+        request = attrs.evolve(first.request, now_ms=later)
+        again = (await flow.process(attrs.evolve(first, request=request))).candidates.ids.tolist()
+        assert shown
+        assert again
+        assert bool(set(shown) & set(again)) is not on

@@ -31,7 +31,7 @@ class Accounts(RecommendationFlow[Viewer, Account]):
         return ResultsConfig(2)
 
     def side_effects(self):
-        return [RecordImpressions(self.store)]
+        return [RecordImpressions((self.store,))]
 
 
 async def test_what_was_shown_is_recorded_at_the_time_of_the_request():
