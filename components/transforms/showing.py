@@ -41,15 +41,33 @@ class SocialProof(Transform[Viewer, Any]):
         return self.proof.name
 
     def transform(self, viewer: Viewer, candidates: Candidates[Any]) -> Candidates[Any]:
-        history = viewer.history
-        at, candidate = self.behind.expand(candidates[self.row], before_ms=history.now_ms)
-        people = self.behind.ends[at]
-        followed = history.proof_mask[people]
-        groups = _groups(people[followed], candidate[followed], len(candidates))
-        proofs = np.empty(len(candidates), dtype=object)
+        rows, place = np.unique(candidates[self.row], return_inverse=True)
+        people, row = self._behind(viewer, rows)
+        groups = _groups(people, row, len(rows))
+        found = np.empty(len(rows), dtype=object)
         for index, group in enumerate(groups):  # the shown page only
-            proofs[index] = tuple(self.stores.users.ids[group[::-1][: self.count]].tolist())
-        return candidates.with_columns({self.proof: proofs})
+            found[index] = tuple(self.stores.users.ids[group[::-1][: self.count]].tolist())
+        return candidates.with_columns({self.proof: found[place]})
+
+    def _behind(self, viewer: Viewer, rows: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """Followed people behind the rows, and the index of each one's row; row by row, oldest first.
+
+        Looked up from whichever end has fewer edges: an author may have a million followers, a viewer follows few.
+        """
+        history, ends = viewer.history, self.behind.reverse
+        friends = np.unique(history.follows[history.proof_mask[history.follows]])
+        now_ms = history.now_ms
+        if self.behind.degrees(rows, now_ms).sum() <= ends.degrees(friends, now_ms).sum():
+            at, row = self.behind.expand(rows, before_ms=now_ms)
+            people = self.behind.ends[at]
+            followed = history.proof_mask[people]
+            return people[followed], row[followed]
+        at, friend = ends.expand(friends, before_ms=now_ms)
+        row = np.searchsorted(rows, ends.ends[at])
+        wanted = rows[np.minimum(row, len(rows) - 1)] == ends.ends[at]
+        at, friend, row = at[wanted], friend[wanted], row[wanted]
+        order = np.lexsort((friend, ends.time_ms[at], row))
+        return friends[friend[order]], row[order]
 
 
 @attrs.frozen

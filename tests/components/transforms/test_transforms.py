@@ -91,8 +91,9 @@ def test_every_source_says_what_it_thinks_of_a_merged_candidate():
 
 
 def test_social_proof_is_the_latest_followed_people_behind_a_candidate():
+    """From whichever end it is looked up: of many candidates from the viewer's, of a few from theirs."""
     stores = stores_of(generate("tiny", seed=6).dataset)
-    tried = 0
+    tried, ends = 0, set()
     for user in range(1, 60, 4):
         known = stores.history(user, stores.now_ms)
         viewer = attrs.evolve(Viewer(user, request=Request(now_ms=stores.now_ms)), known=known)
@@ -101,13 +102,16 @@ def test_social_proof_is_the_latest_followed_people_behind_a_candidate():
             (Post, post_proof(stores), stores.engagements.reverse, Post.social_proof),
             (Account, account_proof(stores), stores.follows.reverse, Account.social_proof),
         ):
-            rows = np.arange(0, 200, 3)
-            after = transform.transform(viewer, Candidates(kind, {kind.id: rows, kind.row: rows}))
-            for row, proof in zip(rows.tolist(), after[key], strict=True):
-                people = [int(one) for one in behind.of(row, stores.now_ms)[::-1] if int(one) in followed]
-                assert list(proof) == stores.users.ids[people[:3]].tolist()
-                tried += len(proof)
+            for rows in (np.arange(0, 200, 3), np.array([user]), np.array([9, 4, 9])):
+                after = transform.transform(viewer, Candidates(kind, {kind.id: rows, kind.row: rows}))
+                for row, proof in zip(rows.tolist(), after[key], strict=True):
+                    people = [int(one) for one in behind.of(row, stores.now_ms)[::-1] if int(one) in followed]
+                    assert list(proof) == stores.users.ids[people[:3]].tolist()
+                    tried += len(proof)
+                theirs = behind.degrees(rows, stores.now_ms).sum()
+                ends.add(theirs <= behind.reverse.degrees(known.follows, stores.now_ms).sum())
     assert tried
+    assert ends == {True, False}
 
 
 def test_an_empty_page_needs_no_social_proof_and_no_text():
