@@ -98,6 +98,7 @@ class Application:
         page: how an answer looks.
         offline: how it is judged.
         shown: how its ranker is judged on what viewers were shown; None where that says nothing.
+        viewer: what is known about a viewer besides the data.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Application:
     page: Page
     offline: Offline
     shown: Offline | None = None
+    viewer: Callable[[Loaded, Viewer], Viewer] = lambda _loaded, viewer: viewer
 
     def check(self, choices: Choices) -> None:
         """Raise ValueError unless there is such a ranker."""

@@ -48,7 +48,7 @@ async def _serve(application: Application, options: Options) -> None:
     require(loaded.data, application.name, *application.needs)
     report(loaded.data, bars.console)
     params = resolved_params(application.settings, loaded.data.name, options.params)
-    viewer = _viewer(application.name, options, loaded, params)
+    viewer = application.viewer(loaded, _viewer(application.name, options, loaded, params))
     flow = await application.flow(Workshop(loaded, loaded, params, options.choices, bars))
     if options.stages:
         print(stage_table(flow))  # noqa: T201 - for a file, so without wrapping

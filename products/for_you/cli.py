@@ -103,6 +103,42 @@ def home(  # noqa: PLR0913, PLR0917 - an option each
     )
 
 
+@app.command("control")
+def control(
+    changes: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME=VALUE]...", help="Such as more_topics=3,5 or discovery=0.8; without any, shows."
+        ),
+    ] = None,
+    data: DataOption = None,
+    user: UserOption = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take the latest change back.")] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Do not count what the viewer did and asked for until now.")
+    ] = False,
+    as_json: JsonOption = False,
+    seed: SeedOption = 0,
+    world: WorldOption = "small",
+) -> None:
+    """Say what a viewer wants more or less of; in force from the next request on."""
+    from products.for_you.control import ControlOptions
+    from products.for_you.control import control as change
+
+    change(
+        ControlOptions(
+            data=data,
+            world=world,
+            seed=seed,
+            user=user,
+            changes=changes or (),
+            undo=undo,
+            forget=forget,
+            as_json=as_json,
+        )
+    )
+
+
 @app.command("following")
 def following(  # noqa: PLR0913, PLR0917 - an option each
     data: DataOption = None,

@@ -32,6 +32,7 @@ from mixer import Ranker, chain
 from products._cli.application import Application, Page, Workshop
 from products._cli.data import Loaded
 from products.for_you import answer, params
+from products.for_you.control import controlled
 from products.for_you.embeddings import NO_EMBEDDINGS, Embeddings, learned
 from products.for_you.evaluation import OFFLINE
 from products.for_you.flow import ForYou
@@ -163,6 +164,7 @@ FOR_YOU = Application(
     page=Page(answer.rows, answer.table),
     offline=OFFLINE,
     shown=SHOWN,
+    viewer=controlled,
 )
 FOLLOWING = attrs.evolve(
     FOR_YOU,

@@ -24,6 +24,7 @@ from products._cli.serve import console_of, resolved_params
 from products.follow_recs import params as people_params
 from products.follow_recs.product import FOLLOW_RECS
 from products.for_you import params
+from products.for_you.control import controlled
 from products.for_you.flow import ForYou
 from products.for_you.home import Home
 from products.for_you.product import FOR_YOU
@@ -99,7 +100,7 @@ async def _show_home(options: HomeOptions) -> None:
             cursor=cursor,
         )
         asked = Viewer(user, options.limit, paging=Paging(refresh=options.refresh), request=request)
-        result = await home.process(asked)
+        result = await home.process(controlled(loaded, asked))
         pages.append(_page(result))
         cursor = result.response["gap"] or result.response["bottom"]
         if not options.as_json:
