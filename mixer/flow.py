@@ -204,7 +204,7 @@ class RecommendationFlow(BaseFlow[T, C], metaclass=BuiltOnce):
         """
         if not isinstance(target, Target):  # pyright: ignore[reportUnnecessaryIsInstance] - users' input
             raise TargetTypeError(f"{self.name}: expected a Target, got {type(target).__name__}")
-        if self._quality is None:
+        if self._quality is None or target.request.debug.ignore_load:
             result, target = await run_request(self.plan, target, self._stats)
         else:
             result, target = await self._observed(target, self._quality)

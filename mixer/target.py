@@ -42,11 +42,13 @@ class DebugOptions:
         trace: keep the story of every candidate, so that ``result.explain(id)`` can tell it.
         capture: record what sources and hydrators answered, so that the request can be replayed.
         skip_side_effects: leave no trace in stores; for dark reads and debugging.
+        ignore_load: answer as at rest, and do not count as load; so that an evaluation does not depend on the machine.
     """
 
     trace: bool = False
     capture: bool = False
     skip_side_effects: bool = False
+    ignore_load: bool = False
 
 
 _NO_DEBUG = DebugOptions()

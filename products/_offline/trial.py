@@ -139,13 +139,13 @@ def _with(values: Mapping[Param[Any], object]) -> Callable[[Viewer], Viewer]:
 
 
 def viewer_of(case: Case, params: Params, seed: int, limit: int | None = DEPTH) -> Viewer:
-    """The request of a case; a system under evaluation leaves no trace."""
+    """The request of a case; a system under evaluation leaves no trace, and is at rest however slow the machine."""
     request = Request(
         id=f"offline-{case.user_id}",
         now_ms=case.now_ms,
         seed=seed,
         params=params,
-        debug=DebugOptions(skip_side_effects=True),
+        debug=DebugOptions(skip_side_effects=True, ignore_load=True),
     )
     return Viewer(case.user_id, limit, request=request)
 

@@ -18,7 +18,7 @@ from components.stores.from_dataset import stores_of
 from components.stores.impressions import ImpressionStore
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer
-from mixer import Request
+from mixer import DebugOptions, Request
 from mixer.params import Params
 from mixer.rankers import KeepOrder
 from products._cli.data import Bars
@@ -79,7 +79,8 @@ class Daily:
             tables = {**known.tables, "posts": self.simulation.world.dataset.posts}
             stores = stores_of(attrs.evolve(known, tables=tables, checked=True))
             self._flow = self.make(stores, self.impressions)
-        request = Request(id="simulated", now_ms=now_ms, seed=seed, params=self.settings)
+        debug = DebugOptions(ignore_load=True)
+        request = Request(id="simulated", now_ms=now_ms, seed=seed, params=self.settings, debug=debug)
         return (await self._flow.process(Viewer(viewer_id, request=request))).candidates.ids.tolist()
 
 

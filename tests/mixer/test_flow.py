@@ -370,6 +370,14 @@ class TestQualityFactor:
         assert stats["minimal/overall/quality_factor_counts"] == 2
         assert stats["minimal/overall/quality_factor_stat"].max == pytest.approx(5200, rel=0.02)
 
+    async def test_who_ignores_the_load_is_answered_as_at_rest_and_does_not_count(self):
+        inner, calls = recording(source("some", 1))
+        flow = Minimal(inner, quality=self.factor())
+        at_rest = m.Request(debug=m.DebugOptions(ignore_load=True))
+        await flow.process(Viewer(request=at_rest))
+        assert [target.request.quality_factor for (target,) in calls] == [1.0]
+        assert flow.stats.snapshot()["minimal/quality_factor"] == 0.5
+
     async def test_failures_lower_it_and_ineligible_requests_do_not_count(self):
         from mixer.testing import failing
 

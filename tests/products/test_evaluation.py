@@ -16,6 +16,7 @@ from components.rankers.light import LogisticRanker, feature_matrix
 from components.stores.from_dataset import stores_of
 from components.stores.types import Post
 from mixer.params import Params
+from mixer.quality_factor import LinearLatencyQualityFactor, QualityFactorBounds
 from mixer.rankers import KeepOrder
 from products._cli.data import Loaded
 from products._cli.main import run
@@ -103,6 +104,22 @@ def test_nothing_is_liked_more_than_the_ceiling_and_the_truth_is_asked(report, c
     assert max(planted, key=planted.get) == "ceiling"
     assert planted["for_you"] > planted["random"]
     assert isinstance(contest.truth, Truth)
+
+
+def test_a_slow_machine_does_not_change_what_is_judged(contest, timeline_model, monkeypatch):
+    """Under load a flow does less; one under evaluation does not."""
+    flow = systems_over(contest, timeline_model)["for_you"]
+    before = [slate(flow, case) for case in contest.cases[:5]]
+    monkeypatch.setattr(
+        flow,
+        "_quality",
+        LinearLatencyQualityFactor(target_latency_s=0.05, bounds=QualityFactorBounds(0.1, 1.0, 0.1)),
+    )
+    assert [slate(flow, case) for case in contest.cases[:5]] == before
+    loaded = viewer_of(contest.cases[0], NO_PARAMS, 0)
+    debug = attrs.evolve(loaded.request.debug, ignore_load=False)
+    served = attrs.evolve(loaded, request=attrs.evolve(loaded.request, debug=debug))
+    assert anyio.run(flow.process, served).candidates.ids.tolist() != before[0]
 
 
 def test_the_union_of_the_sources_finds_at_least_what_each_finds(report, flows):
