@@ -8,7 +8,7 @@ from components.datasets import Relation
 from products.for_you import params
 from tests.products.twin.tables import DAY_MS, Post, Who
 
-AUTOMATIC_MS = 60_000
+AUTOMATIC_MS, VIDEO = 60_000, 2
 
 
 def reasons(who: Who, post: Post, source: str, seen: set[int], served: set[int]) -> tuple[str, ...]:
@@ -34,6 +34,8 @@ def reasons(who: Who, post: Post, source: str, seen: set[int], served: set[int])
         ("conversations", conversation(who, post)),
         ("fatigue", fatigue(who, post)),
         ("engaged", {"already_engaged": post.id in who.engaged}),
+        ("", {"video_not_wanted": post.media == VIDEO and not who.controls.videos}),
+        ("", topics(who, post)),
     )
     for name, found in every:
         if not name or who.of(params.FILTERS[name]):
@@ -125,3 +127,11 @@ def fatigue(who: Who, post: Post) -> dict[str, bool]:
     since = who.now_ms - who.of(params.FATIGUE_DAYS) * DAY_MS
     asked = who.tables.decided[Relation.SHOW_LESS][who.id]
     return {"asked_to_see_less": any(other == post.author and at > since for other, at in asked)}
+
+
+def topics(who: Who, post: Post) -> dict[str, bool]:
+    wanted = who.controls.topics
+    return {
+        "topic_not_asked_for": bool(wanted) and post.topic not in wanted,
+        "topic_excluded": post.topic in who.controls.excluded_topics,
+    }

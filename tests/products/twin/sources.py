@@ -13,7 +13,7 @@ Found = list[tuple[int, float]]
 PER_AUTHOR, RECOMMENDED, RECOMMENDED_POSTS = 50, 100, 3
 SEEDS, NEIGHBOURS, SIDE, CONNECTORS = 100, 200, 500, 1_000
 TREND_H, BEFORE_H = 6, 24
-FEW_FOLLOWERS, EXPLORING, BACKFILL_FROM_H = 10, 0.05, 48
+FEW_FOLLOWERS, EXPLORING = 10, 0.05
 
 
 def best(scores: dict[int, float], count: int) -> Found:
@@ -60,13 +60,15 @@ def co_engagement(who: Who) -> Found:
     return best(wanted, who.cap(params.CO_ENGAGEMENT_CAP))
 
 
+def likes_of_followed(who: Who) -> Counter[int]:
+    """How many whom the viewer follows engaged with each post lately."""
+    return Counter(post for user in who.follows for _, post in who.tables.engaged[user][-SIDE:])
+
+
 def liked_by_followed(who: Who) -> Found:
-    likes: Counter[int] = Counter()
-    for user in who.follows:
-        likes.update(post for _, post in who.tables.engaged[user][-SIDE:])
     wanted = {
         one: float(count)
-        for one, count in likes.items()
+        for one, count in likes_of_followed(who).items()
         if is_young(who, who.tables.posts[one])
         and not who.knows(who.tables.posts[one])
         and one not in who.engaged
@@ -132,11 +134,11 @@ def new_authors(who: Who) -> Found:
 
 
 def backfill(who: Who) -> Found:
-    oldest = who.of(params.BACKFILL_AGE_H)
+    younger, oldest = who.of(params.MAX_AGE_H), who.of(params.BACKFILL_AGE_H)
     posts = [
         post
         for post in who.tables.posts.values()
-        if BACKFILL_FROM_H < who.age_h(post) <= oldest and who.tables.engagers[post.id]
+        if younger < who.age_h(post) <= oldest and who.tables.engagers[post.id]
     ]
     posts.sort(key=lambda post: (-post.created_ms, post.id))
     return [(post.id, 1 / (1 + who.age_h(post))) for post in posts[: who.cap(params.BACKFILL_CAP)]]

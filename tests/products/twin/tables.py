@@ -65,10 +65,12 @@ class Tables:
         self.decided: dict[Relation, dict[int, list[tuple[int, int]]]] = {
             kind: defaultdict(list) for kind in Relation
         }
+        self.deciders: dict[Relation, dict[int, set[int]]] = {kind: defaultdict(set) for kind in Relation}
         decisions = rows(data.relations, "time_ms", "kind", "user_id", "subject_id")
         for since, kind, one, other in sorted(decisions, key=lambda row: row[0]):
             if since < self.now_ms:
                 self.decided[Relation(kind)][one].append((other, since))
+                self.deciders[Relation(kind)][other].add(one)
         self.muted: dict[int, list[str]] = defaultdict(list)
         for one, words in rows(data["muted_words"], "user_id", "words"):
             self.muted[one].append(words)
@@ -91,7 +93,7 @@ class Tables:
         self.post_labels: dict[int, set[str]] = defaultdict(set)
         for post, label, score in rows(data["labels"], "post_id", "label", "score"):
             if score >= STRONG:
-                self.post_labels[post].add(ALIASES[label] if label in ALIASES else label)
+                self.post_labels[post].add(ALIASES.get(str(label), str(label)))
         self.account_labels: dict[int, set[str]] = defaultdict(set)
         for user, label in rows(data["account_labels"], "user_id", "label"):
             self.account_labels[user].add(label)
@@ -121,6 +123,7 @@ class Who:
     def __init__(self, tables: Tables, viewer: Viewer, quality: float) -> None:
         self.tables, self.quality = tables, quality
         self.id, self.controls, self.request = viewer.user_id, viewer.controls, viewer.request
+        self.settings = viewer.settings
         self.now_ms = tables.now_ms
         personal = self.controls.personalised
         self.follows = tables.follows[self.id] if personal else []
@@ -145,5 +148,4 @@ class Who:
 
     def decided_by(self, kind: Relation) -> set[int]:
         """Who decided this about the viewer."""
-        every = self.tables.decided[kind]
-        return {one for one, others in list(every.items()) if any(other == self.id for other, _ in others)}
+        return self.tables.deciders[kind][self.id]

@@ -67,12 +67,24 @@ def _posts(data, rng):
         if one not in lost:
             created[one] = created[reply_to[one] // 10 - 1] + int(rng.integers(1_000, 100_000))
     for one in rng.choice(count, 200, replace=False).tolist():  # told before, in other words
-        text[one] = f"{str(text[rng.integers(count)]).upper()}!! https://example.com/{one}"
+        text[one] = _retold(str(text[rng.integers(count)]), one)
     topic[rng.choice(count, 60, replace=False)] = -1
     exclusive = (rng.random(count) < 0.05).astype(np.int8)
     return posts.with_columns(
         reply_to=reply_to, created_ms=created, text=text, topic=topic, subscribers_only=exclusive
     )
+
+
+def _retold(text, number):
+    """Louder, with a link or with somebody's name: the same story."""
+    first, *rest = text.split(" ")
+    ways = (
+        f"{text.upper()}!! https://example.com/{number}",
+        f"{first} https://example.com/{number} {' '.join(rest)}",
+        f"{text} @user{number}",
+        f"{number}: {first}, @user{number} {' '.join(rest)}",
+    )
+    return ways[number % len(ways)]
 
 
 def _engagements(data, rng):
