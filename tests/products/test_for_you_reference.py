@@ -19,12 +19,14 @@ from mixer.params import Params
 from products.for_you import params
 from products.for_you.flow import ForYou
 from products.for_you.training import INPUTS
+from tests.products.twin.filters import FILTERS
 from tests.products.twin.slate import Past, answer
 from tests.products.twin.tables import DAY_MS, Tables, Who
 from tests.products.twin.world import NEW, eventful
 
 DAYS_AGO = (0.0, 1.3, 4.0)
-VIEWERS, FEW = 40, 11
+VIEWERS, FEW = 40, 8
+NOTHING = Past()
 CODEC = CursorCodec(b"a key for the tests", "for_you")
 
 
@@ -67,13 +69,15 @@ def asking(user, now_ms, settings=None, *, dark=True, cursor=None, **fields):
     return Viewer(user, request=request, **fields)
 
 
-async def both(flow, tables, model, viewer, past=None, pages=()):
-    """What the flow answers, after comparing all of it with what the rules say, and that."""
+async def both(flow, tables, model, viewer, past=NOTHING, pages=()):
+    """What the flow answers and what the rules say, once they are known to agree, stage by stage."""
     result = await flow.process(viewer)
     assert not result.degradations
-    # The twin works under the load that the flow saw.
-    who = Who(tables, viewer, result.trace.captured["target"].request.quality_factor)
-    expected = answer(who, model, past or Past(), pages, viewer.limit)
+    user, now_ms = viewer.user_id, tables.now_ms
+    load = result.trace.captured["target"].request.quality_factor  # as the flow saw it
+    served = past.served(user, now_ms) | set(pages)
+    who = Who(tables, viewer, load, past.seen(user, now_ms), served)
+    expected = answer(who, model, past.views())
     steps = {step.component: step for _, step in result.trace.steps}
     _compare(steps, expected)
     shown = result.candidates
@@ -91,7 +95,7 @@ def _compare(steps, expected):
     }
     for name, ids in expected.found.items():
         same([score for _, score in found[name]], [score for _, score in ids])
-    assert _reasons(steps.get("and_then")) == expected.dropped
+    assert _reasons(steps["and_then"]) == expected.dropped
     if expected.inputs:
         ranked = steps["logistic_ranker"].after
         for key in INPUTS:
@@ -148,7 +152,7 @@ CAPS = {
 SETTINGS = {
     **{f"without {name}": {cap: 0} for name, cap in CAPS.items()},
     **{f"few of {name}": {cap: 40} for name, cap in CAPS.items()},
-    **{f"without the filter {name}": {one: False} for name, one in params.FILTERS.items()},
+    **{f"without the filter {name}": {params.FILTERS[name]: False} for name, _ in FILTERS if name},
     "five": {params.RESULTS: 5},
     "everything": {params.RESULTS: 1_000},
     "one at a time": {params.BATCH: 1},
@@ -215,11 +219,11 @@ async def test_what_viewers_told_decides_what_is_visible(flow, tables, timeline_
 async def test_what_was_seen_and_served_is_left_out_as_long_as_the_rules_say(
     flow, tables, timeline_model, users
 ):
-    """Half an hour later what was served is still seen; days later it is forgotten, but for its views."""
+    """What was answered at this moment is served, what was two days ago is seen, and views are never forgotten."""
     past, left_out = Past(), Counter()
     for days_ago in sorted(DAYS_AGO, reverse=True):
         now = tables[days_ago]
-        for user in users[-8:]:
+        for user in users[-FEW:]:
             for settings in ({}, {params.FILTERS["seen"]: False}, {params.COLD_START_VIEWS: 2}):
                 viewer = asking(user, now.now_ms, settings, dark=False)
                 result, expected = await both(flow, now, timeline_model, viewer, past)

@@ -11,38 +11,17 @@ from tests.products.twin.tables import DAY_MS, Post, Who
 AUTOMATIC_MS, VIDEO = 60_000, 2
 
 
-def reasons(who: Who, post: Post, source: str, seen: set[int], served: set[int]) -> tuple[str, ...]:
-    """Empty for a candidate that is ranked.
+def reasons(who: Who, post: Post, source: str) -> tuple[str, ...]:
+    """Why a candidate of a source goes; empty for one that is ranked."""
+    found = matched(age(who, post, source))
+    for switch, rule in FILTERS:
+        if not found and (switch is None or who.of(params.FILTERS[switch])):
+            found = matched(rule(who, post))
+    return found
 
-    Args:
-        who: the viewer.
-        post: the candidate.
-        source: who found it.
-        seen: ids that the viewer was shown within two days.
-        served: ids that the viewer was answered within ten minutes, or that were on earlier pages.
-    """
-    every = (
-        ("", age(who, post, source)),
-        ("own", own(who, post)),
-        ("replies", replies(who, post)),
-        ("subscribers", for_subscribers(who, post)),
-        ("seen", shown(who, post, seen, "already_seen")),
-        ("served", shown(who, post, served, "already_served")),
-        ("muted_words", muted_words(who, post)),
-        ("people", people(who, post)),
-        ("support", automatic(who, post)),
-        ("conversations", conversation(who, post)),
-        ("fatigue", fatigue(who, post)),
-        ("engaged", {"already_engaged": post.id in who.engaged}),
-        ("", {"video_not_wanted": post.media == VIDEO and not who.controls.videos}),
-        ("", topics(who, post)),
-    )
-    for name, found in every:
-        if not name or who.of(params.FILTERS[name]):
-            matched = tuple(reason for reason, applies in found.items() if applies)
-            if matched:
-                return matched
-    return ()
+
+def matched(rules: dict[str, bool]) -> tuple[str, ...]:
+    return tuple(reason for reason, applies in rules.items() if applies)
 
 
 def age(who: Who, post: Post, source: str) -> dict[str, bool]:
@@ -72,8 +51,12 @@ def for_subscribers(who: Who, post: Post) -> dict[str, bool]:
     return {"for_subscribers_only": bool(post.subscribers_only) and not allowed}
 
 
-def shown(who: Who, post: Post, ids: set[int], reason: str) -> dict[str, bool]:
-    return {reason: bool({post.id, post.reply_to, post.repost_of} & ids)}
+def seen(who: Who, post: Post) -> dict[str, bool]:
+    return {"already_seen": bool(who.seen & {post.id, post.reply_to, post.repost_of})}
+
+
+def served(who: Who, post: Post) -> dict[str, bool]:
+    return {"already_served": bool(who.served & {post.id, post.reply_to, post.repost_of})}
 
 
 def muted_words(who: Who, post: Post) -> dict[str, bool]:
@@ -129,9 +112,35 @@ def fatigue(who: Who, post: Post) -> dict[str, bool]:
     return {"asked_to_see_less": any(other == post.author and at > since for other, at in asked)}
 
 
+def engaged(who: Who, post: Post) -> dict[str, bool]:
+    return {"already_engaged": post.id in who.engaged}
+
+
+def videos(who: Who, post: Post) -> dict[str, bool]:
+    return {"video_not_wanted": post.media == VIDEO and not who.controls.videos}
+
+
 def topics(who: Who, post: Post) -> dict[str, bool]:
     wanted = who.controls.topics
     return {
         "topic_not_asked_for": bool(wanted) and post.topic not in wanted,
         "topic_excluded": post.topic in who.controls.excluded_topics,
     }
+
+
+FILTERS = (
+    ("own", own),
+    ("replies", replies),
+    ("subscribers", for_subscribers),
+    ("seen", seen),
+    ("served", served),
+    ("muted_words", muted_words),
+    ("people", people),
+    ("support", automatic),
+    ("conversations", conversation),
+    ("fatigue", fatigue),
+    ("engaged", engaged),
+    (None, videos),
+    (None, topics),
+)
+"""Rules in order, after that on age, with the names of their switches."""

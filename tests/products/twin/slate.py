@@ -58,24 +58,22 @@ class Answer:
     shown: list[tuple[int, float, str]]
 
 
-def answer(who: Who, model, past: Past, pages: tuple[int, ...] = (), wanted: int | None = None) -> Answer:
-    """For a viewer, given what was shown before and what was on the pages before."""
-    posts = who.tables.posts
+def answer(who: Who, model, views: Counter[int]) -> Answer:
+    """For a viewer, given how often every post was shown to anybody."""
     found = {source.__name__: source(who) for source in SOURCES}
-    seen, served = past.seen(who.id, who.now_ms), past.served(who.id, who.now_ms) | set(pages)
     every = [
-        (name, rank, posts[one], score)
+        (name, rank, who.tables.posts[one], score)
         for name, ids in found.items()
         for rank, (one, score) in enumerate(ids)
     ]
-    dropped = [reasons(who, post, name, seen, served) for name, _, post, _ in every]
+    dropped = [reasons(who, post, name) for name, _, post, _ in every]
     slate = to_rank(who, [one for one, why in zip(every, dropped, strict=True) if not why])
     likes = likes_of_followed(who)
     inputs = {one.post.id: features(who, one, likes) for one in slate}
     slate = by_score([attrs.evolve(one, score=probability(model, inputs[one.post.id])) for one in slate])
     ranked = {"logistic_ranker": [(one.post.id, one.score) for one in slate]}
-    slate, steps = adjusted(who, slate, past.views())
-    judged, shown = taken(who, slate, who.of(params.RESULTS) if wanted is None else wanted)
+    slate, steps = adjusted(who, slate, views)
+    judged, shown = taken(who, slate, who.of(params.RESULTS) if who.limit is None else who.limit)
     return Answer(found, dropped, inputs, ranked | steps, judged, shown)
 
 

@@ -118,10 +118,15 @@ class Who:
         tables: of that moment.
         viewer: who asks for what.
         quality: the share of every cap that the load allows.
+        seen: ids that the viewer was shown within two days.
+        served: ids that the viewer was answered within ten minutes, or that were on the pages before.
     """
 
-    def __init__(self, tables: Tables, viewer: Viewer, quality: float) -> None:
+    def __init__(
+        self, tables: Tables, viewer: Viewer, quality: float, seen: set[int], served: set[int]
+    ) -> None:
         self.tables, self.quality = tables, quality
+        self.seen, self.served, self.limit = seen, served, viewer.limit
         self.id, self.controls, self.request = viewer.user_id, viewer.controls, viewer.request
         self.settings = viewer.settings
         self.now_ms = tables.now_ms
