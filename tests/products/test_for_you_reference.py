@@ -127,11 +127,11 @@ def _reasons(step):
     return [() if verdicts.keep[row] else verdicts.reasons_of(row) for row in range(len(verdicts))]
 
 
-@pytest.mark.parametrize("days_ago", DAYS_AGO)
-async def test_the_flow_follows_its_rules(flow, tables, timeline_model, users, days_ago):
+@pytest.mark.parametrize(("days_ago", "results"), [(0.0, 20), (1.3, 1_000), (4.0, 5)])
+async def test_the_flow_follows_its_rules(flow, tables, timeline_model, users, days_ago, results):
     left_out, hidden = Counter(), Counter()
     for user in users:
-        viewer = asking(user, tables[days_ago].now_ms)
+        viewer = asking(user, tables[days_ago].now_ms, {params.RESULTS: results})
         _, expected = await both(flow, tables[days_ago], timeline_model, viewer)
         left_out.update(reason for one in expected.dropped for reason in one)
         hidden.update(reason for one in expected.judged for reason in one)
@@ -153,8 +153,6 @@ SETTINGS = {
     **{f"without {name}": {cap: 0} for name, cap in CAPS.items()},
     **{f"few of {name}": {cap: 40} for name, cap in CAPS.items()},
     **{f"without the filter {name}": {params.FILTERS[name]: False} for name, _ in FILTERS if name},
-    "five": {params.RESULTS: 5},
-    "everything": {params.RESULTS: 1_000},
     "one at a time": {params.BATCH: 1},
     "a day": {params.MAX_AGE_H: 24.0, params.WINDOW_H: 3.0},
     "few are ranked": {params.RANK_CAP: 60},
@@ -166,7 +164,7 @@ SETTINGS = {
     "stories again": {params.STORIES: False},
     "small quotas": {params.IN_QUOTA: 5, params.OUT_QUOTA: 7},
     "no quotas": {params.QUOTAS: False},
-    "tiny authors": {params.COLD_START_FOLLOWERS: 3},
+    **{f"authors of {most} followers": {params.COLD_START_FOLLOWERS: most} for most in (0, 1, 2)},
     "no lift": {params.COLD_START: False},
     "short fatigue": {params.FATIGUE_DAYS: 1.0},
     "anything goes": {params.VISIBILITY: False},

@@ -118,10 +118,21 @@ def _relations(data, rng):
 
 
 def _labels(data, rng):
+    """On some of everything, and on much of what is quoted, or reposts something."""
+    posts = data.posts
+    some = rng.choice(posts["post_id"], 400, replace=False)
+    quoted = posts["quote_of"][(posts["quote_of"] >= 0) & (rng.random(len(posts)) < 0.5)]
+    reposts = posts["post_id"][(posts["repost_of"] >= 0) & (rng.random(len(posts)) < 0.5)]
+    names = [
+        *_some(PostLabel, len(some), rng),
+        *["emergency_only"] * len(quoted),
+        *["nullcast"] * len(reposts),
+    ]
+    scores = [*rng.uniform(0.7, 1.0, len(some)), *[1.0] * (len(quoted) + len(reposts))]
     columns = {
-        "post_id": rng.choice(data.posts["post_id"], 400, replace=False),
-        "label": _some(PostLabel, 400, rng),
-        "score": rng.uniform(0.7, 1.0, 400).astype(np.float32),
+        "post_id": np.concatenate([some, quoted, reposts]),
+        "label": np.array(names, dtype=object),
+        "score": np.array(scores, dtype=np.float32),
     }
     return _joined(data["labels"], columns)
 
