@@ -22,9 +22,7 @@ def eventful(data: Dataset, seed: int = 0) -> Dataset:
         "engagements": _engagements(data, rng),
         "relations": _relations(data, rng),
         "labels": _labels(data, rng),
-        "account_labels": Table(
-            {"user_id": rng.choice(200, 24, replace=False) + 1, "label": _some(AccountLabel, 24, rng)}
-        ),
+        "account_labels": _account_labels(rng),
         "muted_words": _muted_words(rng),
         "users": _joined(
             data.users,
@@ -69,7 +67,8 @@ def _posts(data, rng):
     for one in rng.choice(count, 200, replace=False).tolist():  # told before, in other words
         text[one] = _retold(str(text[rng.integers(count)]), one)
     topic[rng.choice(count, 60, replace=False)] = -1
-    exclusive = (rng.random(count) < 0.05).astype(np.int8)
+    quoted = np.isin(posts["post_id"], posts["quote_of"])
+    exclusive = (rng.random(count) < np.where(quoted, 0.4, 0.05)).astype(np.int8)
     return posts.with_columns(
         reply_to=reply_to, created_ms=created, text=text, topic=topic, subscribers_only=exclusive
     )
@@ -135,6 +134,13 @@ def _labels(data, rng):
         "score": np.array(scores, dtype=np.float32),
     }
     return _joined(data["labels"], columns)
+
+
+def _account_labels(rng):
+    """Of any kind, and more of those that followers do not mind."""
+    spared = [AccountLabel.PROTECTED, AccountLabel.ABUSIVE_HIGH_RECALL, AccountLabel.DO_NOT_AMPLIFY]
+    labels = np.concatenate([_some(AccountLabel, 24, rng), _some(spared, 24, rng)])
+    return Table({"user_id": rng.choice(200, 48, replace=False) + 1, "label": labels})
 
 
 def _muted_words(rng):
