@@ -114,17 +114,18 @@ class OneOfEachStory(Transform[Viewer, Post]):
         return candidates.pick(np.concatenate([firsts, rest]))
 
 
-_NOISE = re.compile(r"https?://\S+|[@#](?=\w)|@\w+|[\d\W_]+")
+_LINK_OR_MENTION = re.compile(r"https?://\S+|(?<!\w)@\w+")
+_LETTERS = re.compile(r"[^\W\d_]+")
 
 
 @lru_cache(maxsize=65_536)  # who follows the same people is shown the same texts
 def story_of(text: str) -> str:
     """What a text says, without how.
 
-    >>> story_of("BREAKING: tea is out! https://a.b/1") == story_of("Breaking - tea is out (2)")
-    True
+    >>> story_of("BREAKING: tea https://a.b/1 is out!"), story_of("@you Breaking - tea is out (2)")
+    ('breaking tea is out', 'breaking tea is out')
     """
-    return _NOISE.sub(" ", text.casefold()).strip()
+    return " ".join(_LETTERS.findall(_LINK_OR_MENTION.sub(" ", text.casefold())))
 
 
 def first_of_each(keys: NDArray[np.int64]) -> NDArray[np.int64]:
