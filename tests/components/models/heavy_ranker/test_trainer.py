@@ -204,7 +204,8 @@ def test_calibration_is_stored_with_the_checkpoint_and_served(tmp_path: Path, ti
     metrics = evaluate(served, later)
     supported = [head for head, calibrator in fitted.heads.items() if calibrator.kind == "platt"]
     assert len(supported) > 5
-    np.testing.assert_allclose([metrics[head]["calibration"] for head in supported], 1.0, atol=1e-3)
+    for head in supported:  # what all heads say may move one by its own noise, not by more
+        assert abs(metrics[head]["calibration"] - 1.0) < metrics[head]["positives"] ** -0.5, head
 
 
 def test_a_folder_without_checkpoint_is_refused(tmp_path: Path) -> None:
