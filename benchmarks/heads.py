@@ -3,10 +3,11 @@
     python -m benchmarks.heads [--json] [--world small] [--users N --posts N --impressions N] [--seed 0] [key=value ...]
 
 A world is cut by time: training and calibration see what came before the last tenth of the engagements, the metrics are
-of what was shown in it. The ceiling is the AUC of the planted probability on the same rows. ``calibration`` is the mean
-prediction over the mean label; ``noise`` its relative standard error, 1 / sqrt(positives). ``expected`` is the mean
-prediction over the mean of what was planted (probability times the chance that the place was looked at), which knows no
-noise of labels; that of the slice that calibration learned from remains.
+of what was shown in it. ``auc`` counts every row as engaged with by what was planted (probability times the chance that the
+place was looked at), which knows no noise of labels and judges heads with a handful of positives, too; ``ceiling`` is
+the same for the planted probability itself. ``auc_labels`` and ``ceiling_labels`` are those on labels. ``calibration`` is
+the mean prediction over the mean label; ``noise`` its relative standard error, 1 / sqrt(positives). ``expected`` is the
+mean prediction over the mean of what was planted; the noise of the slice that calibration learned from remains in it.
 Further arguments override the preset ``for_you``, such as ``training.steps=3000``.
 """
 
@@ -91,22 +92,33 @@ def measured(world: World, arguments: argparse.Namespace, folder: Path) -> dict:
 def one_head(
     action: Action, labels: np.ndarray, planted: np.ndarray, looked_at: np.ndarray, p: np.ndarray
 ) -> dict[str, object]:
-    y = labels[:, action]
-    if not y.any():
-        return {"head": HEADS[action], "positives": 0}
-    metrics = head_metrics(["head"], y[:, None], p[:, None])["head"]
-    ceiling = auc(y, planted[:, action])
-    return {
+    y, truth = labels[:, action], planted[:, action]
+    rate = truth * looked_at
+    found, ceiling = expected_auc(rate, p), expected_auc(rate, truth)
+    report = {
         "head": HEADS[action],
         "positives": int(y.sum()),
-        "auc": round(metrics["auc"], 4),
+        "auc": round(found, 4),
         "ceiling": round(ceiling, 4),
-        "share": round(metrics["auc"] / ceiling, 3),
+        "share": round(found / ceiling, 3),
+        "expected": round(float(p.mean() / rate.mean()), 3),
+    }
+    if not y.any():
+        return report
+    metrics = head_metrics(["head"], y[:, None], p[:, None])["head"]
+    return report | {
+        "auc_labels": round(metrics["auc"], 4),
+        "ceiling_labels": round(auc(y, truth), 4),
         "calibration": round(metrics["calibration"], 3),
-        "expected": round(float(p.mean() / (planted[:, action] * looked_at).mean()), 3),
         "noise": round(float(y.sum() ** -0.5), 3),
         "ece": round(metrics["ece"], 5),
     }
+
+
+def expected_auc(rate: np.ndarray, score: np.ndarray) -> float:
+    """AUC where every row is a positive by its rate and a negative by the rest."""
+    positive = np.repeat([1, 0], len(rate))
+    return auc(positive, np.tile(score, 2), np.concatenate([rate, 1.0 - rate]))
 
 
 def parse() -> argparse.Namespace:
