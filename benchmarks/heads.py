@@ -95,7 +95,7 @@ def one_head(
     y, truth = labels[:, action], planted[:, action]
     rate = truth * looked_at
     found, ceiling = expected_auc(rate, p), expected_auc(rate, truth)
-    report = {
+    report: dict[str, object] = {
         "head": HEADS[action],
         "positives": int(y.sum()),
         "auc": round(found, 4),
