@@ -217,12 +217,14 @@ class Paging:
         newer_than_ms: only what was posted from then on; 0 for any time.
         direction: which way the cursor leads; None for the first page.
         refresh: why the client asks.
+        pushed: the post of the notification by which the viewer came, if any; for the first page.
     """
 
     shown: tuple[int, ...] = ()
     newer_than_ms: int = 0
     direction: Direction | None = None
     refresh: Refresh = Refresh.OPENED
+    pushed: int | None = None
 
 
 @attrs.frozen(eq=False)

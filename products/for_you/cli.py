@@ -75,6 +75,9 @@ def home(  # noqa: PLR0913, PLR0917 - an option each
         str,
         typer.Option(help="Why: opened, pulled, manual, own_post, or polling, which only tells what is new."),
     ] = "opened",
+    pushed: Annotated[
+        int | None, typer.Option(metavar="ID", help="The post of the notification by which the viewer came.")
+    ] = None,
     ago: Annotated[float, typer.Option(help="Hours before the data end.")] = 0.0,
     as_json: JsonOption = False,
     seed: SeedOption = 0,
@@ -94,6 +97,7 @@ def home(  # noqa: PLR0913, PLR0917 - an option each
             pages=pages,
             cursor=cursor,
             refresh=refresh_of(refresh),
+            pushed=pushed,
             ago_h=ago,
             as_json=as_json,
             seed=seed,

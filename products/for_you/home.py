@@ -36,6 +36,7 @@ from products.for_you.flow import LOOK_UP_S, ForYou
 from products.for_you.pages import NEWER, after, paging_of, since
 from products.for_you.pill import pill_of
 from products.for_you.prompts import Prompt, Prompts
+from products.for_you.pushed import Pushed
 from products.for_you.shown import CountNetworks, OfShownPosts, RememberPeople, is_prompt, shown_posts
 
 PEOPLE_EVERY_S = 30 * 3_600.0
@@ -54,6 +55,7 @@ class Home(MixerPipeline[Viewer]):
     row, more where the viewer would rather discover. What the pool holds beyond the page is not recorded as shown.
     People come once in 30 hours, on the first page, and only if there are at least two. A page of what is new ends in a
     gap if there is more of that; a client that polls learns how much is new and from whom, and nothing is remembered.
+    The post of a notification that led here stands before everything else, and not again below.
 
     Args:
         posts: the timeline.
@@ -61,7 +63,7 @@ class Home(MixerPipeline[Viewer]):
         cursors: the codec of ``posts``.
 
     Source: home-mixer's For You pipeline: 35 entries of 120 scored posts, debunching by 2, who-to-follow at index 5, a
-    prompt at index 0.
+    prompt at index 0, then push-to-home at index 0.
     """
 
     label = "home"
@@ -69,6 +71,7 @@ class Home(MixerPipeline[Viewer]):
     def __init__(self, posts: ForYou, people: FollowRecs | None, cursors: CursorCodec) -> None:
         self.posts, self.people, self.cursors = posts, people, cursors
         self.prompts = Prompts(posts.stores)
+        self.pushed = Pushed(posts)
         self.shown_people = ImpressionStore(ttl_s=PEOPLE_EVERY_S)
 
     async def process(self, target: Viewer) -> MixerResult:
@@ -87,6 +90,7 @@ class Home(MixerPipeline[Viewer]):
         found = [
             Branch(self.posts.map_target(_a_pool_of_posts)),
             Branch(self.prompts, gate=first_page, within_s=PROMPT_WITHIN_S),
+            Branch(self.pushed, gate=came_by_notification),
         ]
         if self.people is not None:
             found.append(
@@ -117,11 +121,11 @@ class Home(MixerPipeline[Viewer]):
         ]
         if self.people is not None:
             chosen += [InsertFixedPosition(self.people.name, 5), DropModuleTooFew(self.people.name, 2)]
-        return chosen
+        return [*chosen, InsertFixedPosition(self.pushed.name, 0)]
 
     def marshal(self, target: Viewer, selection: Selection) -> dict[str, Any]:
         """Entries as plain values, cursors, and the pill; who polls is only told how many posts are new."""
-        posts = shown_posts(selection.slate)
+        posts = shown_posts(selection.slate, self.posts.name)
         pill = pill_of(target, posts, self.posts.stores)
         if pill is not None:
             self.stats.scope(self.name).counter("pills").incr()
@@ -147,13 +151,16 @@ class Home(MixerPipeline[Viewer]):
             return {"kind": "prompt", "about": entry.value(Prompt.kind), "text": entry.value(Prompt.text)}
         row = entry.value(Post.row)
         above = conversation_above(self.posts.stores, 0 if row is None else int(row))
-        return {"kind": "post", "id": entry.id, "conversation": above, "warning": entry.value(Post.warning)}
+        shown = {"kind": "post", "id": entry.id, "conversation": above, "warning": entry.value(Post.warning)}
+        return (
+            shown | {"pushed_by": entry.value(Post.social_proof)} if entry.flow == self.pushed.name else shown
+        )
 
     def side_effects(self) -> Sequence[SideEffect[Viewer, Any]]:
         posts = (OfShownPosts(self.posts.name, one) for one in self.posts.side_effects())
         return (
             RememberPeople(self.shown_people),
-            CountNetworks(self.stats.scope(self.name, "slate")),
+            CountNetworks(self.posts.name, self.stats.scope(self.name, "slate")),
             *posts,
         )
 
@@ -169,6 +176,12 @@ def conversation_above(stores: Stores, row: int) -> list[int]:
 def first_page(viewer: Viewer) -> bool:
     """Does the viewer open the timeline, rather than go on?"""
     return viewer.request.cursor is None
+
+
+@predicate(reason="no_notification")
+def came_by_notification(viewer: Viewer) -> bool:
+    """Did a notification lead to this page, whose post is to be shown?"""
+    return viewer.paging.pushed is not None
 
 
 def _asks_for_newer(viewer: Target) -> bool:

@@ -8,6 +8,7 @@ import attrs
 
 from components.stores.types import Paging, Viewer
 from mixer import Candidates, Cursor, CursorCodec, CursorError, Direction
+from products.for_you import params
 
 REMEMBERED = 350
 """Ids that a cursor carries: ten pages of 35."""
@@ -22,13 +23,18 @@ def paging_of(codec: CursorCodec | None, viewer: Viewer) -> Paging:
     """
     text = viewer.request.cursor
     if text is None:
-        return Paging(refresh=viewer.paging.refresh)
+        pushed = viewer.paging.pushed if viewer.request.params[params.PUSHED] else None
+        return Paging(() if pushed is None else (pushed,), refresh=viewer.paging.refresh, pushed=pushed)
     if codec is None:
         raise CursorError("a timeline of one page", "one")
     cursor = codec.decode(text)
     shown, newer_than_ms = cursor.state.get("shown", ()), cursor.state.get("newer_than_ms", 0)
     return attrs.evolve(
-        viewer.paging, shown=tuple(shown), newer_than_ms=int(newer_than_ms), direction=cursor.direction
+        viewer.paging,
+        shown=tuple(shown),
+        newer_than_ms=int(newer_than_ms),
+        direction=cursor.direction,
+        pushed=None,
     )
 
 

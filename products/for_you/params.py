@@ -123,6 +123,9 @@ POOL = param(
     doc="Posts that a page is blended from, if larger than it.",
 )
 RUN = param("for_you.home.run", 2, minimum=1, doc="Strangers in a row while there are others.")
+PUSHED = param(
+    "for_you.pushed", True, doc="Show the post of a notification at the head of the page it led to."
+)
 PILL = param("for_you.pill", True, doc="Say who posted something new.")
 PILL_AFTER_S = param("for_you.pill.after_s", 240.0, minimum=0.0, doc="Seconds before that is shown.")
 FOLLOWING = param(

@@ -43,6 +43,7 @@ class HomeOptions:
     pages: int
     cursor: str | None
     refresh: Refresh
+    pushed: int | None
     ago_h: float
     as_json: bool
     seed: int
@@ -88,6 +89,9 @@ async def _show_home(options: HomeOptions) -> None:
     require(loaded.data, "for_you", *FOR_YOU.needs)
     report(loaded.data, bars.console)
     user = chosen_user(loaded.stores, options.user)
+    posts = loaded.stores.posts.index
+    if options.pushed is not None and posts.row_of(options.pushed) < 0:
+        raise ValueError(f"--pushed: expected one of the {len(posts):,} posts, got {options.pushed}")
     settings = resolved_params(params, loaded.data.name, None)
     home = await _home(Workshop(loaded, loaded, settings, options.choices, bars))
     cursor, pages = options.cursor, list[dict[str, Any]]()
@@ -99,7 +103,12 @@ async def _show_home(options: HomeOptions) -> None:
             params=settings,
             cursor=cursor,
         )
-        asked = Viewer(user, options.limit, paging=Paging(refresh=options.refresh), request=request)
+        asked = Viewer(
+            user,
+            options.limit,
+            paging=Paging(refresh=options.refresh, pushed=options.pushed),
+            request=request,
+        )
         result = await home.process(controlled(loaded, asked))
         pages.append(_page(result))
         cursor = result.response["gap"] or result.response["bottom"]

@@ -21,9 +21,9 @@ def is_prompt(item: Item) -> bool:
     return issubclass(item.candidates.kind, Prompt)
 
 
-def shown_posts(slate: Sequence[Entry]) -> Candidates[Post] | None:
-    """The posts of a page, in order; None if there are none."""
-    items = [one for one in slate if isinstance(one, Item) and not is_prompt(one)]
+def shown_posts(slate: Sequence[Entry], flow: str) -> Candidates[Post] | None:
+    """The posts of a page that come from this flow, in order; None if there are none."""
+    items = [one for one in slate if isinstance(one, Item) and one.flow == flow]
     return items[0].candidates.pick(np.array([item.row for item in items])) if items else None
 
 
@@ -39,7 +39,7 @@ class OfShownPosts(SideEffect[Viewer, Any]):
         return self.inner.name
 
     def apply(self, viewer: Viewer, result: Any) -> MaybeAwaitable[None]:
-        shown = shown_posts(result.slate)
+        shown = shown_posts(result.slate, self.flow)
         if shown is not None:
             return self.inner.apply(viewer, attrs.evolve(result.results[self.flow], candidates=shown))
         return None
@@ -49,10 +49,11 @@ class OfShownPosts(SideEffect[Viewer, Any]):
 class CountNetworks(SideEffect[Viewer, Any]):
     """Counts what pages show of followed people and of strangers."""
 
+    flow: str
     stats: StatsReceiver
 
     def apply(self, viewer: Viewer, result: Any) -> None:
-        posts = shown_posts(result.slate)
+        posts = shown_posts(result.slate, self.flow)
         if posts is not None:
             inside = int(posts[Post.in_network].sum())
             self.stats.counter("in_network").incr(inside)

@@ -7,7 +7,7 @@ import pytest
 
 from components.rankers.light import LogisticRanker
 from components.stores.controls import ControlStore
-from components.stores.types import Account, Controls, Post, Viewer
+from components.stores.types import Account, Controls, Paging, Post, Viewer
 from mixer import CursorCodec, CursorError, DebugOptions, Outcome, Request
 from mixer.params import Params
 from products.follow_recs.flow import FollowRecs
@@ -267,3 +267,41 @@ async def test_nobody_is_prompted_without_an_occasion(stores, home):
     busy = max(range(1, 201), key=lambda user: len(stores.history(user, stores.now_ms).follows))
     page = await home.process(request(stores, busy, limit=6))
     assert "prompt" not in {entry["kind"] for entry in page.response["entries"]}
+
+
+def pushed(stores, user, post, cursor=None, **fields):
+    viewer = request(stores, user, cursor, **fields)
+    return attrs.evolve(viewer, paging=Paging(pushed=post))
+
+
+async def test_the_post_of_a_notification_stands_at_the_head_and_not_again_below(stores, home):
+    for user in USERS:
+        dark = DebugOptions(skip_side_effects=True)
+        would = posts_of(await home.process(request(stores, user, limit=8, debug=dark)))
+        notified = would[4]
+        first = await home.process(pushed(stores, user, notified, limit=8))
+        head = first.response["entries"][0]
+        assert (head["kind"], head["id"]) == ("post", notified)
+        assert len(head["pushed_by"]) <= 3
+        assert set(head["pushed_by"]) <= set(
+            stores.users.ids[stores.follows.of(stores.users.row_of(user))].tolist()
+        )
+        ids = posts_of(first)
+        assert len(ids) == len(set(ids)) == 9
+        below = await home.process(pushed(stores, user, notified, first.response["bottom"], limit=8))
+        assert not set(posts_of(below)) & set(ids)
+        assert notified in home.posts.impressions.shown(user, stores.now_ms - 24 * HOUR_MS)
+
+
+async def test_a_notification_shows_nothing_that_must_not_be_shown(stores, home):
+    later = int(stores.posts.index.ids[stores.posts.created_ms.argmax()])
+    post = posts_of(await home.process(request(stores, 3, limit=8)))[0]
+    text = str(stores.posts.text[stores.posts.index.row_of(post)])
+    muting = attrs.evolve(
+        pushed(stores, 3, post), controls=Controls(muted_words=(text.split(maxsplit=1)[0],))
+    )
+    off = pushed(stores, 3, post, params=Params.of({params.PUSHED: False}))
+    for viewer in (muting, off, pushed(stores, 3, later), pushed(stores, 3, -5)):
+        page = await home.process(viewer)
+        assert posts_of(page)
+        assert all("pushed_by" not in entry for entry in page.response["entries"])
