@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from components.sources.accounts import FriendsOfFriends
-from components.sources.answers import posts_at
+from components.sources.answers import capped, posts_at
 from components.sources.posts import HOUR_MS
 from components.stores.stores import Stores
 from components.stores.types import Account, Post, Viewer, setting
@@ -55,7 +55,7 @@ class RecommendedAuthors(CandidateSource[Viewer, Post]):
         order = np.argsort(place, kind="stable")
         rows, place = rows[order], place[order]
         nth = np.arange(len(place)) - np.searchsorted(place, place)
-        few = np.flatnonzero(nth < self.per_author)[: viewer.request.scaled(setting(viewer, self.cap))]
+        few = np.flatnonzero(nth < self.per_author)[: capped(viewer, self.cap)]
         return posts_at(self.stores, rows[few], 1.0 / (1.0 + place[few]))
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 import attrs
 import numpy as np
 
-from components.sources.answers import posts_at
+from components.sources.answers import capped, posts_at
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer, setting
 from mixer import Candidates, CandidateSource
@@ -42,7 +42,7 @@ class Backfill(CandidateSource[Viewer, Post]):
 
     def fetch(self, viewer: Viewer) -> Candidates[Post]:
         now_ms, posts = viewer.history.now_ms, self.stores.posts
-        cap = viewer.request.scaled(setting(viewer, self.cap))
+        cap = capped(viewer, self.cap)
         begin, end = (now_ms - setting(viewer, age_h) * HOUR_MS for age_h in (self.max_age_h, self.older_h))
         rows = posts.made_between(begin, end)[::-1]
         found, count = [np.empty(0, np.int64)], 0
