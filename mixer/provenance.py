@@ -106,10 +106,6 @@ class Provenance:
         """``(n,)`` index into ``names`` of the source whose row stayed."""
         return self.source[handles]
 
-    def score_of(self, handles: NDArray[np.int64]) -> NDArray[np.float32]:
-        """``(n,)`` score that the primary source gave, NaN if none."""
-        return self.score[handles]
-
     def rank_of(self, handles: NDArray[np.int64]) -> NDArray[np.int32]:
         """``(n,)`` 0-based rank at the primary source."""
         return self.rank[handles]
