@@ -75,18 +75,13 @@ class NetworkDiscount(Rescoring):
 class AuthorBoost(Rescoring):
     """Multiplies scores of original posts by some authors, more or less for those whom the viewer follows.
 
-    Source: home-mixer 2023: verified authors 4.0 in network and 2.0 out of it; creators 1.1 and 1.3.
+    Source: home-mixer 2023: verified authors 4.0 in network and 2.0 out of it, the defaults; creators 1.1 and 1.3.
     """
 
     posts: PostStore = attrs.field(repr=False)
     authors: NDArray[np.bool_] = attrs.field(repr=False)
     in_network: float | Param[float] = 4.0
     out_of_network: float | Param[float] = 2.0
-
-    @classmethod
-    def of_creators(cls, posts: PostStore, authors: NDArray[np.bool_]) -> AuthorBoost:
-        """The published boost of creators."""
-        return cls(posts, authors, 1.1, 1.3)
 
     def factors(self, target: Any, candidates: Candidates[Post]) -> NDArray[np.floating]:
         rows = candidates[Post.row]

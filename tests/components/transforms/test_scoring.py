@@ -70,7 +70,7 @@ def test_the_published_boosts_of_authors():
     inside, outside = (batch([1.0] * 4, in_network=[known] * 4) for known in (True, False))
     assert after(AuthorBoost(STORE, authors), inside) == {0: 4.0, 1: 1.0, 2: 1.0, 3: 1.0}
     assert after(AuthorBoost(STORE, authors), outside)[0] == 2.0
-    creators = AuthorBoost.of_creators(STORE, authors)
+    creators = AuthorBoost(STORE, authors, 1.1, 1.3)
     assert after(creators, inside)[0] == pytest.approx(1.1)
     assert after(creators, outside)[0] == pytest.approx(1.3)
 
