@@ -13,6 +13,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from components.scores import rescored
 from components.stores.graph import Graph
 from components.stores.posts import PostStore
 from components.stores.types import Post, Viewer, setting
@@ -36,12 +37,8 @@ class Rescoring(Transform[Any, Post]):
         if not len(candidates):
             return candidates
         factors = np.asarray(self.factors(target, candidates), np.float64)
-        scores = (candidates[Post.score] * factors).astype(np.float32)
-        order = np.argsort(-scores, kind="stable")
-        ranked = candidates.with_columns({Post.score: scores}).pick(order)
-        if tracing():
-            note(self.name, candidates, ranked, terms={"factor": factors[order]})
-        return ranked
+        scores = {Post.score: candidates[Post.score] * factors}
+        return rescored(self.name, candidates, scores, lambda: {"factor": factors})
 
 
 @attrs.frozen
