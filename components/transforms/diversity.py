@@ -52,12 +52,11 @@ class OneOfEachStranger(Transform[Any, Post]):
     Source: For You of 2023: the best of each author and suggest type out of network.
     """
 
-    enabled: bool | Param[bool] = True
     traits = Trait.DROPS
 
     def transform(self, target: Any, candidates: Candidates[Post]) -> Candidates[Post]:
         provenance, strangers = candidates.provenance, np.flatnonzero(~candidates[Post.in_network])
-        if not setting(target, self.enabled) or provenance is None:
+        if provenance is None:
             return candidates
         kinds = provenance.primary_of(candidates.handles[strangers]).astype(np.int64)
         keys = candidates[Post.author_row][strangers] * len(provenance.names) + kinds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -33,11 +33,10 @@ from components.stores.types import Post, Viewer
 from mixer import Candidates
 from mixer.params import Params
 from mixer.rankers import KeepOrder
+from products._cli.data import Track
 from products.for_you import params as declared
 from products.for_you.embeddings import NO_EMBEDDINGS, Embeddings
 from products.for_you.training import INPUTS, Collector, Training, moments_of, past_requests
-
-Track = Callable[[Iterable[int]], Iterable[int]]
 
 SPLITS: Mapping[str, tuple[float, float]] = {
     "train": (0.05, 0.75),

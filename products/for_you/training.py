@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import attrs
@@ -17,6 +17,7 @@ from components.stores.types import Post, Viewer
 from mixer import Column, Request
 from mixer.params import Params
 from mixer.rankers import KeepOrder
+from products._cli.data import Track
 from products.for_you.embeddings import NO_EMBEDDINGS, Embeddings
 from products.for_you.flow import ForYou
 from products.for_you.params import MAX_AGE_H
@@ -75,7 +76,7 @@ async def train(
     stores: Stores,
     params: Params,
     training: Training = Training(),
-    track: Callable[[Iterable[int]], Iterable[int]] = iter,
+    track: Track = iter,
     embeddings: Embeddings = NO_EMBEDDINGS,
 ) -> LogisticModel:
     """Learn the probability that a viewer engages with a post within half the age limit, as a logistic regression.
@@ -89,7 +90,7 @@ async def train_trees(
     stores: Stores,
     params: Params,
     training: Training = Training(),
-    track: Callable[[Iterable[int]], Iterable[int]] = iter,
+    track: Track = iter,
     embeddings: Embeddings = NO_EMBEDDINGS,
 ) -> LightTrees:
     """The same probability, from small trees.
@@ -103,7 +104,7 @@ async def examples(
     stores: Stores,
     params: Params,
     training: Training,
-    track: Callable[[Iterable[int]], Iterable[int]],
+    track: Track,
     embeddings: Embeddings,
 ) -> list[Examples]:
     """What the flow would have had to rank in the past, and what viewers did then.
