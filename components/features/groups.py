@@ -14,11 +14,11 @@ from components.features.entities import Entities
 from components.features.journal import CHANNELS, Journal
 from components.models.heavy_ranker.config import IdConfig
 from components.stores.graph import flattened
+from components.units import HOUR_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-HOUR_MS = 3_600_000
 PRIOR_IMPRESSIONS = 5.0
 """A rate is taken over this many impressions more than there were, at the usual rate of everybody."""
 USUAL_RATE = 0.1

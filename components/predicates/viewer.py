@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from components.stores.impressions import ImpressionStore
 from components.stores.types import Post, Viewer, setting
+from components.units import HOUR_MS
 from mixer import Candidate, CandidatePredicate, Candidates, Column, PredicateResult, Verdicts, predicate
 from mixer.params import Param
-
-HOUR_MS = 3_600_000
 
 
 @predicate(reason="unknown_user")

@@ -9,10 +9,9 @@ from components.sources.answers import best_accounts, capped
 from components.stores.stores import Stores
 from components.stores.tally import tally
 from components.stores.types import Account, Viewer, setting
+from components.units import HOUR_MS
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
-
-HOUR_MS = 3_600_000
 
 
 @attrs.frozen

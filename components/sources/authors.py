@@ -9,9 +9,9 @@ import numpy as np
 
 from components.sources.accounts import FriendsOfFriends
 from components.sources.answers import capped, posts_at
-from components.sources.posts import HOUR_MS
 from components.stores.stores import Stores
 from components.stores.types import Account, Post, Viewer, setting
+from components.units import HOUR_MS
 from mixer import Candidates, CandidateSource
 from mixer.component import MaybeAwaitable, resolved
 from mixer.params import Param

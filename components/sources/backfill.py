@@ -10,10 +10,10 @@ import numpy as np
 from components.sources.answers import capped, posts_at
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer, setting
+from components.units import HOUR_MS
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
 
-HOUR_MS = 3_600_000
 _LOOKED_AT = 1_000
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.sources.answers import best_accounts, best_posts, posts_at
-from components.sources.posts import HOUR_MS
 from components.stores.stores import Stores
 from components.stores.types import Account, Post, Viewer, setting
+from components.units import HOUR_MS
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
 

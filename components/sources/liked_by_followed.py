@@ -9,10 +9,10 @@ import numpy as np
 
 from components.models.real_graph.scores import RealGraphScores, seed_weights
 from components.sources.answers import best, capped, posts_at
-from components.sources.posts import HOUR_MS
 from components.stores.stores import Stores
 from components.stores.tally import tally
 from components.stores.types import Post, Viewer, setting
+from components.units import HOUR_MS
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
 

@@ -11,7 +11,8 @@ from components.sources.answers import best_posts, capped, posts_at
 from components.sources.topics import asked_topics
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer, setting
-from components.stores.vectors import HOUR_MS, RecentVectors
+from components.stores.vectors import RecentVectors
+from components.units import HOUR_MS
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
 

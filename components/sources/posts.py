@@ -12,6 +12,7 @@ from components.sources.moving_counts import MovingCounts
 from components.stores.stores import Stores
 from components.stores.tally import tally
 from components.stores.types import Post, Viewer, setting
+from components.units import HOUR_MS
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
-
-HOUR_MS = 3_600_000
 
 
 @attrs.frozen

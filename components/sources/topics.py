@@ -8,9 +8,9 @@ import attrs
 import numpy as np
 
 from components.sources.answers import best_posts, capped
-from components.sources.posts import HOUR_MS
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer, setting
+from components.units import HOUR_MS
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
 

@@ -17,11 +17,10 @@ from components.scores import rescored
 from components.stores.graph import Graph
 from components.stores.posts import PostStore
 from components.stores.types import Post, Viewer, setting
+from components.units import DAY_MS
 from mixer import Candidates, Column, Transform, note, tracing
 from mixer.params import Param
 from mixer.transforms import Trait
-
-DAY_MS = 86_400_000
 
 
 class Rescoring(Transform[Any, Post]):

@@ -15,6 +15,7 @@ from rich.table import Table
 from components.datasets.files import cache_directory
 from components.models.files import atomic_file
 from components.stores.types import Paging, Refresh, Viewer
+from components.units import HOUR_MS
 from mixer import CursorCodec, Request
 from mixer.pipeline import MixerResult
 from products._cli.application import Workshop
@@ -30,7 +31,6 @@ from products.for_you.home import Home
 from products.for_you.product import FOR_YOU
 
 KEY_BYTES = 32
-HOUR_MS = 3_600_000
 
 
 @attrs.frozen(kw_only=True)

@@ -14,6 +14,7 @@ from components.models.logistic import LogisticModel
 from components.rankers.training import Examples, UpToRanker, examples_of, fit, fit_trees
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer
+from components.units import HOUR_MS
 from mixer import Column, Request
 from mixer.params import Params
 from mixer.rankers import KeepOrder
@@ -21,8 +22,6 @@ from products._cli.data import Track
 from products.for_you.embeddings import NO_EMBEDDINGS, Embeddings
 from products.for_you.flow import ForYou
 from products.for_you.params import MAX_AGE_H
-
-HOUR_MS = 3_600_000
 
 INPUTS: tuple[Column[Any, Any], ...] = (
     Post.in_network,

@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from components.embeddings.simclusters.config import HOUR_MS, PostConfig
+from components.embeddings.simclusters.config import PostConfig
 from components.embeddings.simclusters.model import SimClusters, take_rows
 from components.embeddings.simclusters.posts import author_vectors, post_vectors, truncated
 from components.embeddings.simclusters.similarity import row_norms
 from components.graph.edges import rank_within, row_of_entries, top_per_row
 from components.stores.graph import flattened
 from components.stores.stores import Stores
+from components.units import HOUR_MS
 
 Scoring = Literal["cosine", "stored_cosine", "no_source_norm", "log_cosine", "dot"]
 _SCORINGS = ("cosine", "stored_cosine", "no_source_norm", "log_cosine", "dot")

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from components.embeddings.simclusters.config import HOUR_MS
 from components.embeddings.simclusters.index import PostClusters, SearchOptions
 from components.embeddings.simclusters.model import SimClusters
 from components.stores.stores import Stores
+from components.units import HOUR_MS
 
 
 class SimClustersSearch:

@@ -12,10 +12,9 @@ from components.stores.graph import Graph
 from components.stores.stores import Stores
 from components.stores.tally import tally
 from components.stores.types import Account, Viewer, setting
+from components.units import DAY_MS
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
-
-DAY_MS = 86_400_000
 
 
 @attrs.frozen

@@ -15,6 +15,7 @@ from components.sources.answers import best, others
 from components.stores.stores import History, Stores, mask_of
 from components.stores.tally import tally
 from components.stores.types import Account, Viewer, setting
+from components.units import HOUR_MS
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
 
@@ -97,7 +98,7 @@ class RecentlyFollowedByFollowed(CandidateSource[Viewer, Account]):
 
     def fetch(self, viewer: Viewer) -> Candidates[Account]:
         history, follows = viewer.history, self.stores.follows
-        since_ms = history.now_ms - int(setting(viewer, self.window_h) * 3_600_000)
+        since_ms = history.now_ms - int(setting(viewer, self.window_h) * HOUR_MS)
         friends = np.unique(history.follows)
         at, friend = follows.spans(friends, since_ms, history.now_ms)
         ends = follows.ends[at]

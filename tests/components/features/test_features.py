@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 from components.datasets import Action, Dataset, Table, generate
 from components.features.counts import EventCounts
 from components.features.declared import Asked, Feature, FeatureSet
-from components.features.groups import HOUR_MS, TimeOfDay, heavy_features
+from components.features.groups import TimeOfDay, heavy_features
 from components.features.journal import CHANNELS, Journal
 from components.features.labels import HEADS, LABEL_WINDOW_MS, shown_examples
 from components.models.heavy_ranker.config import IdConfig
 from components.models.heavy_ranker.rows import check_features
 from components.stores.from_dataset import stores_of
+from components.units import HOUR_MS
 
 events = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9), st.integers(0, 2)), max_size=20)
 

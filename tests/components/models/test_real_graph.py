@@ -22,7 +22,7 @@ from components.models.real_graph.features import (
     rollup,
     strongest,
 )
-from components.models.real_graph.log import DAY_MS, KINDS, InteractionLog, Pairs
+from components.models.real_graph.log import KINDS, InteractionLog, Pairs
 from components.models.real_graph.model import (
     RealGraph,
     RealGraphConfig,
@@ -33,6 +33,7 @@ from components.models.real_graph.scores import RealGraphScores, seed_weights
 from components.models.real_graph.trees import TreeConfig, grow
 from components.stores.graph import Graph
 from components.stores.ids import IdIndex
+from components.units import DAY_MS
 
 FAV, REPLY = KINDS.index("fav"), KINDS.index("reply")
 NOW = 10 * DAY_MS

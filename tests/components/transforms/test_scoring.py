@@ -13,7 +13,6 @@ from components.stores.ids import IdIndex
 from components.stores.posts import PostStore
 from components.stores.types import Post, Viewer
 from components.transforms.scoring import (
-    DAY_MS,
     AuthorBoost,
     ColdStartLift,
     FeedbackFatigue,
@@ -23,6 +22,7 @@ from components.transforms.scoring import (
     SourceBoosts,
 )
 from components.transforms.slates import DeterminantalSlate, MarginalRelevance, greedy_map
+from components.units import DAY_MS
 from mixer import Candidates, Provenance, Request, Target
 
 STORE = PostStore.build(

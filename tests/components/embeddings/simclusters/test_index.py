@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import sparse
 
-from components.embeddings.simclusters.config import HOUR_MS, PostConfig
+from components.embeddings.simclusters.config import PostConfig
 from components.embeddings.simclusters.index import PostClusters, SearchOptions
+from components.units import HOUR_MS
 
 POSTS, CLUSTERS = 7, 4
 CREATED = np.arange(POSTS) * HOUR_MS

@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 from components.datasets.load import load_world
 from components.embeddings.simclusters import cli
 from components.embeddings.simclusters.config import (
-    HOUR_MS,
     CommunityConfig,
     SimClustersConfig,
     load_config,
@@ -23,6 +22,7 @@ from components.embeddings.simclusters.search import SimClustersSearch
 from components.embeddings.simclusters.signals import Signals, liked_stores
 from components.embeddings.simclusters.similarity import producer_similarity, producers_of
 from components.embeddings.simclusters.train import train
+from components.units import HOUR_MS
 from mixer.errors import ConfigurationError
 
 SMALL = load_config("small", ["similarity.min_followers=5", "communities.epochs=4"])
