@@ -20,7 +20,7 @@ from mixer import CursorCodec, Request
 from mixer.pipeline import MixerResult
 from products._cli.application import Workshop
 from products._cli.choices import Choices
-from products._cli.data import Bars, Loaded, chosen_user, open_data, report, require
+from products._cli.data import Bars, Loaded, chosen_user
 from products._cli.serve import console_of, resolved_params
 from products.follow_recs import params as people_params
 from products.follow_recs.product import FOLLOW_RECS
@@ -84,9 +84,7 @@ def show_home(options: HomeOptions) -> None:
 async def _show_home(options: HomeOptions) -> None:
     options.check()
     bars, console = Bars(), console_of()
-    loaded = open_data(options.data, options.world, options.seed, bars)
-    require(loaded.data, "for_you", *FOR_YOU.needs)
-    report(loaded.data, bars.console)
+    loaded = FOR_YOU.open(options.data, options.world, options.seed, bars)
     user = chosen_user(loaded.stores, options.user)
     settings = resolved_params(params, loaded.data.name, None)
     home = await _home(Workshop(loaded, loaded, settings, options.choices, bars))
