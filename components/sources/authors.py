@@ -50,7 +50,7 @@ class RecommendedAuthors(CandidateSource[Viewer, Post]):
         at, place = at[::-1], place[::-1]
         rows = by_author.ends[at].astype(np.int64)
         young = history.now_ms - by_author.time_ms[at] <= setting(viewer, self.max_age_h) * HOUR_MS
-        keep = young & ~threads.is_reply[rows] & ~threads.is_repost[rows]
+        keep = young & threads.are_original(rows)
         rows, place = rows[keep], place[keep]
         order = np.argsort(place, kind="stable")
         rows, place = rows[order], place[order]

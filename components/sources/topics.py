@@ -55,9 +55,8 @@ class TopicPosts(CandidateSource[Viewer, Post]):
             return Candidates.empty(Post)
         since_ms = now_ms - setting(viewer, self.max_age_h) * HOUR_MS
         rows = np.sort(posts.made_between(since_ms, now_ms))
-        threads = posts.threads
         about = np.isin(posts.number("topic", -1)[rows], list(wanted))
-        rows = rows[about & ~threads.is_reply[rows] & ~threads.is_repost[rows]]
+        rows = rows[about & posts.threads.are_original(rows)]
         scores = self._engaged(viewer, rows) + 1.0 / (1.0 + (now_ms - posts.created_ms[rows]) / HOUR_MS)
         return best_posts(self.stores, rows, scores, capped(viewer, self.cap))
 

@@ -61,7 +61,7 @@ class NetworkDiscount(Rescoring):
     factor: float | Param[float] = 0.75
 
     def factors(self, target: Any, candidates: Candidates[Post]) -> NDArray[np.floating]:
-        repost = self.posts.number("repost_of", -1)[candidates[Post.row]] >= 0
+        repost = self.posts.threads.is_repost[candidates[Post.row]]
         reply = candidates[Post.is_reply] > 0
         discounted = ~candidates[Post.in_network] | reply | repost
         return np.where(discounted, setting(target, self.factor), 1.0)
@@ -81,8 +81,7 @@ class AuthorBoost(Rescoring):
 
     def factors(self, target: Any, candidates: Candidates[Post]) -> NDArray[np.floating]:
         rows = candidates[Post.row]
-        references = [self.posts.number(name, -1)[rows] < 0 for name in ("reply_to", "repost_of")]
-        boosted = self.authors[candidates[Post.author_row]] & references[0] & references[1]
+        boosted = self.authors[candidates[Post.author_row]] & self.posts.threads.are_original(rows)
         inside, outside = setting(target, self.in_network), setting(target, self.out_of_network)
         return np.where(boosted, np.where(candidates[Post.in_network], inside, outside), 1.0)
 
@@ -207,9 +206,8 @@ class ColdStartLift(Transform[Viewer, Post]):
         self, target: Viewer, ranked: Candidates[Post], scores: NDArray[np.float32]
     ) -> NDArray[np.bool_]:
         rows = ranked[Post.row]
-        referring = [self.posts.number(name, -1)[rows] >= 0 for name in ("reply_to", "repost_of")]
         views = ranked[self.views]
         unseen = (views >= 0) & (views < setting(target, self.fewer_views))
         small = (ranked[Post.author_followers] <= setting(target, self.followers)) & unseen
         early = np.arange(len(ranked)) < 0.85 * np.count_nonzero(scores)
-        return small & early & ~referring[0] & ~referring[1]
+        return small & early & self.posts.threads.are_original(rows)
