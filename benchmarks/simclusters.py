@@ -22,11 +22,12 @@ import numpy as np
 from benchmarks.machine import describe, emit
 from components.datasets.load import load_world
 from components.embeddings.simclusters import communities, similarity
-from components.embeddings.simclusters.config import HOUR_MS, load_config
+from components.embeddings.simclusters.config import load_config
 from components.embeddings.simclusters.index import PostClusters
 from components.embeddings.simclusters.search import SimClustersSearch
 from components.embeddings.simclusters.signals import Signals, liked_stores
 from components.embeddings.simclusters.train import train
+from components.units import HOUR_MS
 
 SIZES = (1_000, 10_000, 100_000)
 FULL = 1_000_000

@@ -97,7 +97,7 @@ class _AndThen(CandidatePredicate[T, C]):
         two = await resolved(self.second.check(target, candidates.where(one.keep)))
         if two.keep.all():
             return one
-        spread = two.scattered(len(one), one.keep, elsewhere=True)
+        spread = two.scattered(len(one), one.keep)
         return Verdicts.united(one.keep & spread.keep, (one, spread))
 
 
@@ -112,7 +112,7 @@ class _Or(CandidatePredicate[T, C]):
             return one
         rest = ~one.keep
         two = await resolved(self.second.check(target, candidates.where(rest)))
-        spread = two.scattered(len(one), rest, elsewhere=True)
+        spread = two.scattered(len(one), rest)
         return Verdicts.united(one.keep | spread.keep, (one, spread))
 
 
@@ -147,7 +147,7 @@ class _RowGate(CandidatePredicate[T, C]):
         if not asked.any():
             return Verdicts.keep_all(len(candidates))
         verdicts = await resolved(self.inner.check(target, candidates.where(asked)))
-        return verdicts.scattered(len(candidates), asked, elsewhere=True)
+        return verdicts.scattered(len(candidates), asked)
 
 
 @attrs.frozen

@@ -154,6 +154,6 @@ def _joined(parts: list[Verdicts]) -> Verdicts:
     for part in parts:
         where = np.zeros(len(keep), dtype=np.bool_)
         where[start : start + len(part)] = True
-        spread.append(part.scattered(len(keep), where, elsewhere=True))
+        spread.append(part.scattered(len(keep), where))
         start += len(part)
     return Verdicts.united(keep, spread)

@@ -6,7 +6,7 @@ runs concurrently on the same batch, and sees what earlier layers wrote.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import attrs
 
@@ -29,7 +29,8 @@ C = TypeVar("C", bound=Candidate)
 T_contra = TypeVar("T_contra", contravariant=True)
 C_contra = TypeVar("C_contra", bound=Candidate, contravariant=True)
 
-Columns = "Mapping[Column[Any, Any], object]"
+Columns: TypeAlias = "Mapping[Column[Any, Any], object]"
+"""What a hydrator answers: arrays by column, one value a row."""
 Keys = tuple["Column[Any, Any]", ...]
 
 
@@ -43,9 +44,7 @@ class Hydrator(Component, Generic[T_contra, C_contra]):
     writes: Keys = ()
     """Columns that it returns: exactly these."""
 
-    def hydrate(
-        self, target: T_contra, candidates: Candidates[C_contra]
-    ) -> MaybeAwaitable[Mapping[Column[Any, Any], object]]:
+    def hydrate(self, target: T_contra, candidates: Candidates[C_contra]) -> MaybeAwaitable[Columns]:
         """Arrays by column, one value a row, in the order of the batch."""
         raise NotImplementedError
 
@@ -86,7 +85,7 @@ class _FailOpen(_Wrapper[T, C]):
     inner: Hydrator[T, C]
     within_s: float | None
 
-    async def hydrate(self, target: T, candidates: Candidates[C]) -> Mapping[Column[Any, Any], object]:
+    async def hydrate(self, target: T, candidates: Candidates[C]) -> Columns:
         answer = await attempt(lambda: self.inner.hydrate(target, candidates), target, self.within_s)
         if not isinstance(answer, Failure):
             return answer
@@ -99,7 +98,7 @@ class _Gate(_Wrapper[T, C]):
     inner: Hydrator[T, C]
     gate_: Predicate[T]
 
-    async def hydrate(self, target: T, candidates: Candidates[C]) -> Mapping[Column[Any, Any], object]:
+    async def hydrate(self, target: T, candidates: Candidates[C]) -> Columns:
         if (await resolved(self.gate_.check(target))).valid:
             return await resolved(self.inner.hydrate(target, candidates))
         return {}
@@ -110,9 +109,7 @@ class _MapTarget(_Wrapper[T2, C], Generic[T, T2, C]):
     inner: Hydrator[T, C]
     function: Callable[[T2], T]
 
-    def hydrate(
-        self, target: T2, candidates: Candidates[C]
-    ) -> MaybeAwaitable[Mapping[Column[Any, Any], object]]:
+    def hydrate(self, target: T2, candidates: Candidates[C]) -> MaybeAwaitable[Columns]:
         return self.inner.hydrate(self.function(target), candidates)
 
 
@@ -121,7 +118,7 @@ class _Observe(_Wrapper[T, C]):
     inner: Hydrator[T, C]
     scope: str
 
-    async def hydrate(self, target: T, candidates: Candidates[C]) -> Mapping[Column[Any, Any], object]:
+    async def hydrate(self, target: T, candidates: Candidates[C]) -> Columns:
         with observing(self.scope) as observation:
             observation.rows = len(candidates)
             return await resolved(self.inner.hydrate(target, candidates))
@@ -129,7 +126,7 @@ class _Observe(_Wrapper[T, C]):
 
 @attrs.frozen
 class _Lifted(Hydrator[T, C]):
-    function: Callable[[T, Candidates[C]], MaybeAwaitable[Mapping[Column[Any, Any], object]]]
+    function: Callable[[T, Candidates[C]], MaybeAwaitable[Columns]]
     reads: Keys = ()
     writes: Keys = ()
 
@@ -137,21 +134,17 @@ class _Lifted(Hydrator[T, C]):
     def name(self) -> str:
         return function_name(self.function)
 
-    def hydrate(
-        self, target: T, candidates: Candidates[C]
-    ) -> MaybeAwaitable[Mapping[Column[Any, Any], object]]:
+    def hydrate(self, target: T, candidates: Candidates[C]) -> MaybeAwaitable[Columns]:
         return self.function(target, candidates)
 
 
 def hydrator(
     *, writes: Keys, reads: Keys = ()
-) -> Callable[
-    [Callable[[T, Candidates[C]], MaybeAwaitable[Mapping[Column[Any, Any], object]]]], Hydrator[T, C]
-]:
+) -> Callable[[Callable[[T, Candidates[C]], MaybeAwaitable[Columns]]], Hydrator[T, C]]:
     """Lift a sync or async function ``(target, candidates) -> {column: array}`` to a hydrator."""
 
     def lift(
-        function: Callable[[T, Candidates[C]], MaybeAwaitable[Mapping[Column[Any, Any], object]]],
+        function: Callable[[T, Candidates[C]], MaybeAwaitable[Columns]],
     ) -> Hydrator[T, C]:
         return _Lifted(function, reads, writes)
 

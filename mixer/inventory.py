@@ -72,7 +72,7 @@ def inventory(thing: object, stage: str = "") -> Inventory:
     children: tuple[Inventory, ...] = ()
     if isinstance(thing, Component):
         children = tuple(inventory(child) for child in thing.children())
-    return Inventory(str(name), type(thing).__name__, stage, _summary(thing), _fields(thing), children)
+    return Inventory(str(name), type(thing).__name__, stage, summary_of(thing), _fields(thing), children)
 
 
 def _flow(flow: RecommendationFlow[Any, Any], stage: str) -> Inventory:
@@ -80,7 +80,7 @@ def _flow(flow: RecommendationFlow[Any, Any], stage: str) -> Inventory:
     parts = sorted(flow.components(), key=lambda part: order[part[0]])
     fields = {f"budget of {name}": f"{seconds} s" for name, seconds in flow.stage_budgets_s.items()}
     children = tuple(inventory(component, at) for at, component in parts)
-    return Inventory(flow.name, type(flow).__name__, stage or "flow", _summary(flow), fields, children)
+    return Inventory(flow.name, type(flow).__name__, stage or "flow", summary_of(flow), fields, children)
 
 
 def _pipeline(pipeline: MixerPipeline[Any], stage: str) -> Inventory:
@@ -92,7 +92,7 @@ def _pipeline(pipeline: MixerPipeline[Any], stage: str) -> Inventory:
     effects = [inventory(one, "side_effects") for one in pipeline.effects]
     children = (*flows, *selectors, *effects)
     return Inventory(
-        pipeline.name, type(pipeline).__name__, stage or "pipeline", _summary(pipeline), {}, children
+        pipeline.name, type(pipeline).__name__, stage or "pipeline", summary_of(pipeline), {}, children
     )
 
 
@@ -111,7 +111,8 @@ def collisions(tree: Inventory) -> list[str]:
     return problems
 
 
-def _summary(thing: object) -> str:
+def summary_of(thing: object) -> str:
+    """The first paragraph that documents a component: its class, or the function that was lifted to it."""
     function: Any = getattr(thing, "function", None)  # a lifted function documents its stage
     documented: Any = function if inspect.isfunction(function) else type(thing)
     text = inspect.getdoc(documented) or ""

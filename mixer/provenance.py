@@ -16,7 +16,7 @@ from mixer.columns import Candidate
 from mixer.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -106,10 +106,6 @@ class Provenance:
         """``(n,)`` index into ``names`` of the source whose row stayed."""
         return self.source[handles]
 
-    def score_of(self, handles: NDArray[np.int64]) -> NDArray[np.float32]:
-        """``(n,)`` score that the primary source gave, NaN if none."""
-        return self.score[handles]
-
     def rank_of(self, handles: NDArray[np.int64]) -> NDArray[np.int32]:
         """``(n,)`` 0-based rank at the primary source."""
         return self.rank[handles]
@@ -151,3 +147,12 @@ class Provenance:
             np.concatenate([table.lead + offset for table, offset in zip(tables, offsets, strict=False)]),
         )
         return joined, offsets[:-1]
+
+
+def found_first_by(candidates: Candidates[Any], names: Collection[str]) -> NDArray[np.bool_]:
+    """``(n,)`` whose row stayed: that of one of these sources; nobody's outside a run."""
+    provenance = candidates.provenance
+    if provenance is None:
+        return np.zeros(len(candidates), dtype=np.bool_)
+    places = [at for at, name in enumerate(provenance.names) if name in names]
+    return np.isin(provenance.primary_of(candidates.handles), places)

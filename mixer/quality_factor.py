@@ -71,9 +71,6 @@ class QualityFactor:
     _value: float = attrs.field(init=False)
     _started_s: float = attrs.field(init=False)
     _lock: Lock = attrs.field(init=False, factory=Lock, repr=False)
-    _listeners: list[Callable[[float], None]] = attrs.field(
-        init=False, factory=list["Callable[[float], None]"], repr=False
-    )
 
     def __attrs_post_init__(self) -> None:
         problems = list(self._problems())
@@ -87,10 +84,6 @@ class QualityFactor:
         """The factor now, within its bounds."""
         return self._value
 
-    def add_listener(self, listener: Callable[[float], None]) -> None:
-        """Call ``listener`` with the factor after every observation that counted; it must be quick."""
-        self._listeners.append(listener)
-
     def observe(self, latency_s: float, failure: BaseException | None = None) -> None:
         """Feed one finished request: how long it took, and the exception it ended with if it failed."""
         if failure is not None and self.ignorable_failures(failure):
@@ -100,9 +93,7 @@ class QualityFactor:
             step = self._step(now_s, latency_s, failed=failure is not None)
             if now_s - self._started_s < self.initial_delay_s:
                 return
-            self._value = value = self.bounds.clamp(self._value + step)
-        for listener in self._listeners:
-            listener(value)
+            self._value = self.bounds.clamp(self._value + step)
 
     def _step(self, now_s: float, latency_s: float, *, failed: bool) -> float:
         """How far one request moves the factor; called under the lock."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from enum import Enum
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from mixer.candidates import Candidates
     from mixer.verdicts import Verdicts
-
-C = TypeVar("C")
 
 
 class Cause(Enum):

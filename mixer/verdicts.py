@@ -97,9 +97,9 @@ class Verdicts:
             return self.bits
         return np.where(self.keep, 0, len(self.reasons)).astype(np.uint64)  # one reason at most: bit 0
 
-    def scattered(self, length: int, where: NDArray[np.bool_], *, elsewhere: bool) -> Verdicts:
-        """Verdicts on a subset, spread over the whole batch; rows outside ``where`` are ``elsewhere``."""
-        keep = np.full(length, elsewhere, dtype=np.bool_)
+    def scattered(self, length: int, where: NDArray[np.bool_]) -> Verdicts:
+        """Verdicts on a subset, spread over the whole batch; rows outside ``where`` are kept."""
+        keep = np.ones(length, dtype=np.bool_)
         keep[where] = self.keep
         bits = np.zeros(length, dtype=np.uint64)
         bits[where] = self._mask_of_reasons()

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import attrs
-import numpy as np
 import structlog
 
 from components.datasets.dataset import FOREVER_MS, Dataset, LoadReport
@@ -116,7 +115,7 @@ class EventLog:
         for stretch in self.replay(batch=200_000):
             for table, rows in stretch.items():
                 parts.setdefault(table, []).append(rows)
-        tables = {table: _concatenated(rows) for table, rows in parts.items()}
+        tables = {table: Table.concat(rows) for table, rows in parts.items()}
         deletions = tables.pop(DELETIONS, None)
         clocks = [tables[table][clock] for table, clock in CLOCKS.items() if table in tables]
         latest = max((int(times.max()) for times in clocks), default=0)
@@ -167,13 +166,7 @@ def _is_whole(line: bytes) -> bool:
 
 def _joined(one: Events, two: Events) -> Events:
     both = {name: [events[name] for events in (one, two) if name in events] for name in {**one, **two}}
-    return {name: _concatenated(tables) for name, tables in both.items()}
-
-
-def _concatenated(tables: list[Table]) -> Table:
-    if len(tables) == 1:
-        return tables[0]
-    return Table({column: np.concatenate([table[column] for table in tables]) for column in tables[0]})
+    return {name: Table.concat(tables) for name, tables in both.items()}
 
 
 def _parted(events: Events, before_ms: int) -> tuple[Events, Events]:

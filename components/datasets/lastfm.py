@@ -23,9 +23,9 @@ from components.datasets.dataset import Dataset, LoadReport
 from components.datasets.files import find, integers, rows_of
 from components.datasets.schema import Action
 from components.datasets.table import Table
+from components.units import DAY_MS
 
 MEMBER = "user_taggedartists.dat"
-DAY_MS = 86_400_000
 FIRST_YEAR = 2002
 """Last.fm opened in 2002; assignments dated before are impossible."""
 

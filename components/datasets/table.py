@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -86,6 +86,13 @@ class Table(Mapping[str, NDArray[Any]]):
             low, high = np.searchsorted(values, [begin, end])
             return self._chosen(slice(low, max(low, high)), max(0, int(high - low)))
         return self.where((values >= begin) & (values < end))
+
+    @staticmethod
+    def concat(tables: Sequence[Table]) -> Table:
+        """The rows of one table or more, in order, with the columns of the first."""
+        if len(tables) == 1:
+            return tables[0]
+        return Table({name: np.concatenate([table[name] for table in tables]) for name in tables[0]})
 
     def sort_by(self, *names: str) -> Table:
         """Rows in ascending order of columns, the first being the most significant; stable."""

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import attrs
 
-from components.evaluation._files import write_atomically
 from components.evaluation.errors import InvalidInputError, JournalError
+from components.models.files import atomic_file
 
 __all__ = ["Journal", "Served", "config_hash"]
 
@@ -62,7 +62,8 @@ class Journal:
         path = folder / f"offline-{key[:16]}.jsonl"
         if not path.exists():
             header = {"format": _FORMAT, "hash": key, "config": config}
-            write_atomically(path, json.dumps(header, sort_keys=True).encode() + b"\n")
+            with atomic_file(path) as temporary:
+                temporary.write_text(json.dumps(header, sort_keys=True) + "\n", encoding="utf-8")
         header, *lines = _whole_lines(path)
         _check_header(path, header, key)
         served = (_parse(path, number, line) for number, line in enumerate(lines, start=2))

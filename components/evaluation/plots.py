@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from components.evaluation._files import write_atomically
 from components.evaluation.bootstrap import Interval
 from components.evaluation.calibration import Reliability
 from components.evaluation.errors import InvalidInputError, require
 from components.evaluation.report import Report
+from components.models.files import atomic_file
 
 __all__ = ["plot_reliability", "plot_segments"]
 
@@ -86,6 +85,5 @@ def _figure() -> Figure:
 
 
 def _write(figure: Figure, path: Path) -> None:
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=120)
-    write_atomically(path, image.getvalue())
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)

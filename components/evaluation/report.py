@@ -11,9 +11,9 @@ from typing import Any
 
 import attrs
 
-from components.evaluation._files import write_atomically
 from components.evaluation.bootstrap import Interval
 from components.evaluation.errors import InvalidInputError, require
+from components.models.files import atomic_file
 
 __all__ = ["Report", "Row"]
 
@@ -108,8 +108,9 @@ class Report:
             raise InvalidInputError(f"expected the JSON of a report, got {text[:60]!r}: {error}") from error
 
     def write_json(self, path: Path) -> None:
-        """Writes the JSON to a temporary name, then renames."""
-        write_atomically(path, self.to_json().encode() + b"\n")
+        """Writes the JSON; the file appears whole or not at all."""
+        with atomic_file(path) as temporary:
+            temporary.write_text(self.to_json() + "\n", encoding="utf-8")
 
 
 def _cell(interval: Interval) -> str:

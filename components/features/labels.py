@@ -12,6 +12,7 @@ from components.datasets import Action, Dataset
 from components.features.declared import Asked, FeatureSet
 from components.models.heavy_ranker.rows import Rows
 from components.stores.stores import Stores
+from components.units import HOUR_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,7 +34,7 @@ HEADS: Mapping[Action, str] = MappingProxyType(
     }
 )
 """The head of the heavy ranker that learns each action, by its published name."""
-LABEL_WINDOW_MS = 3 * 3_600_000
+LABEL_WINDOW_MS = 3 * HOUR_MS
 """An action counts for an impression up to three hours before it. Source: recap's ``rectify_labels``."""
 
 

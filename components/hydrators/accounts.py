@@ -11,11 +11,10 @@ from components.stores.graph import Graph
 from components.stores.stores import Stores
 from components.stores.tally import looked_up, tally
 from components.stores.types import Account, Viewer, setting
-from mixer import Candidates, Column, Hydrator
+from components.units import HOUR_MS
+from mixer import Candidates, Hydrator
+from mixer.hydrators import Columns
 from mixer.params import Param
-
-HOUR_MS = 3_600_000
-Columns = dict[Column[Any, Any], Any]
 
 
 @attrs.frozen

@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 import numpy as np
 
-from components.sources.posts import HOUR_MS
 from components.stores.stores import Stores
 from components.stores.tally import looked_up, tally
 from components.stores.types import Post, Viewer, setting
 from components.stores.views import ViewCounts
-from mixer import Candidates, Column, Hydrator
+from components.units import HOUR_MS
+from mixer import Candidates, Hydrator
+from mixer.hydrators import Columns
 from mixer.params import Param
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-Columns = dict[Column[Any, Any], Any]
 
 
 @attrs.frozen

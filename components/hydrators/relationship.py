@@ -11,12 +11,11 @@ from components.models.real_graph.scores import RealGraphScores
 from components.stores.stores import Stores
 from components.stores.tally import looked_up, tally
 from components.stores.types import Post, Viewer
-from mixer import Candidates, Column, Hydrator
+from mixer import Candidates, Hydrator
+from mixer.hydrators import Columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-Columns = dict[Column[Any, Any], Any]
 
 
 @attrs.frozen

@@ -10,11 +10,10 @@ import numpy as np
 from components.stores.types import Post, Viewer
 from components.stores.vectors import RecentVectors
 from mixer import Candidates, Column, Hydrator
+from mixer.hydrators import Columns
 
 if TYPE_CHECKING:
     from components.embeddings.simclusters.search import SimClustersSearch
-
-Columns = dict[Column[Any, Any], Any]
 
 
 @attrs.frozen

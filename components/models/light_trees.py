@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
 from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 import numpy as np
 from scipy.special import expit
 
-from components.models.files import atomic_file
+from components.models.archive import read_archive, write_archive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,13 +114,8 @@ class LightTrees:
 
     def save(self, path: str | Path) -> None:
         """Writes one ``.npz`` archive; it appears whole or not at all."""
-        header = {"format": FORMAT, "intercept": self.intercept, "feature_names": list(self.feature_names)}
-        buffer = io.BytesIO()
-        np.savez(
-            buffer, header=np.array(json.dumps(header)), **{name: getattr(self, name) for name in _ARRAYS}
-        )
-        with atomic_file(path) as temporary:
-            temporary.write_bytes(buffer.getvalue())
+        header = {"intercept": self.intercept, "feature_names": list(self.feature_names)}
+        write_archive(path, FORMAT, header, {name: getattr(self, name) for name in _ARRAYS})
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -132,17 +124,9 @@ class LightTrees:
         Raises:
             ValueError: the file holds no trees of this format.
         """
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                header = json.loads(str(archive["header"]))
-                arrays = [archive[name] for name in _ARRAYS]
-        except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
-            raise ValueError(f"{path}: expected an archive of trees ({FORMAT}), got {error}") from error
-        if header.get("format") != FORMAT:
-            raise ValueError(f"{path}: expected format {FORMAT}, got {header.get('format')!r}")
-        children, feature, threshold, value = arrays
+        header, arrays = read_archive(path, FORMAT, _ARRAYS)
         return cls(
-            children, feature, threshold, value, float(header["intercept"]), tuple(header["feature_names"])
+            intercept=float(header["intercept"]), feature_names=tuple(header["feature_names"]), **arrays
         )
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import attrs
@@ -12,7 +9,7 @@ import numpy as np
 from scipy import optimize, sparse
 from scipy.special import expit
 
-from components.models.files import atomic_file
+from components.models.archive import read_archive, write_archive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +20,7 @@ if TYPE_CHECKING:
     Matrix: TypeAlias = Any  # an NDArray or a csr_array: numpy and scipy share no type
 
 FORMAT = "mixer.logistic/1"
+_ARRAYS = ("coefficients", "mean", "scale")
 
 
 @attrs.frozen
@@ -131,17 +129,8 @@ class LogisticModel:
 
     def save(self, path: str | Path) -> None:
         """Writes one ``.npz`` archive: the arrays, and a JSON header; it appears whole or not at all."""
-        header = {"format": FORMAT, "intercept": self.intercept, "feature_names": list(self.feature_names)}
-        buffer = io.BytesIO()
-        np.savez(
-            buffer,
-            header=np.array(json.dumps(header)),
-            coefficients=self.coefficients,
-            mean=self.mean,
-            scale=self.scale,
-        )
-        with atomic_file(path) as temporary:
-            temporary.write_bytes(buffer.getvalue())
+        header = {"intercept": self.intercept, "feature_names": list(self.feature_names)}
+        write_archive(path, FORMAT, header, {name: getattr(self, name) for name in _ARRAYS})
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -150,16 +139,9 @@ class LogisticModel:
         Raises:
             ValueError: the file is not a logistic model of this format.
         """
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                header = json.loads(str(archive["header"]))
-                arrays = [archive[name] for name in ("coefficients", "mean", "scale")]
-        except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
-            raise ValueError(f"{path}: expected a logistic model archive ({FORMAT}), got {error}") from error
-        if header.get("format") != FORMAT:
-            raise ValueError(f"{path}: expected format {FORMAT}, got {header.get('format')!r}")
+        header, arrays = read_archive(path, FORMAT, _ARRAYS)
         return cls(
-            arrays[0], float(header["intercept"]), arrays[1], arrays[2], tuple(header["feature_names"])
+            intercept=float(header["intercept"]), feature_names=tuple(header["feature_names"]), **arrays
         )
 
     def _design(self, X: ArrayLike | sparse.sparray) -> Matrix:

@@ -5,12 +5,9 @@ They are trained on texts and labels that the user brings; none ships.
 
 from __future__ import annotations
 
-import io
 import itertools
-import json
 import re
 import unicodedata
-import zipfile
 import zlib
 from typing import TYPE_CHECKING, Self
 
@@ -20,7 +17,7 @@ from attrs.validators import ge, le
 from scipy import sparse
 from scipy.special import expit
 
-from components.models.files import atomic_file
+from components.models.archive import read_archive, write_archive
 from components.models.logistic import LogisticRegression
 
 if TYPE_CHECKING:
@@ -109,17 +106,14 @@ class SafetyClassifier:
 
     def save(self, path: str | Path) -> None:
         """Writes one ``.npz`` archive; it appears whole or not at all."""
-        header = {"format": FORMAT, "name": self.name, "version": self.version, "intercept": self.intercept}
         used = np.flatnonzero(self.coefficients)
-        buffer = io.BytesIO()
-        np.savez(
-            buffer,
-            header=np.array(json.dumps(header | {"text": attrs.asdict(self.text)})),
-            buckets=used,
-            coefficients=self.coefficients[used],
-        )
-        with atomic_file(path) as temporary:
-            temporary.write_bytes(buffer.getvalue())
+        header = {
+            "name": self.name,
+            "version": self.version,
+            "intercept": self.intercept,
+            "text": attrs.asdict(self.text),
+        }
+        write_archive(path, FORMAT, header, {"buckets": used, "coefficients": self.coefficients[used]})
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -128,17 +122,10 @@ class SafetyClassifier:
         Raises:
             ValueError: the file is not a safety classifier of this format.
         """
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                header = json.loads(str(archive["header"]))
-                used, values = archive["buckets"], archive["coefficients"]
-        except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
-            raise ValueError(f"{path}: expected a safety classifier ({FORMAT}), got {error}") from error
-        if header.get("format") != FORMAT:
-            raise ValueError(f"{path}: expected format {FORMAT}, got {header.get('format')!r}")
+        header, arrays = read_archive(path, FORMAT, ("buckets", "coefficients"))
         text = HashedText(**header["text"])
         coefficients = np.zeros(text.buckets)
-        coefficients[used] = values
+        coefficients[arrays["buckets"]] = arrays["coefficients"]
         return cls(header["name"], header["version"], text, coefficients, float(header["intercept"]))
 
 

@@ -192,8 +192,3 @@ def video_quality_view_gate(
     small = viewer_followers is None or viewer_followers < VIDEO_MAX_VIEWER_FOLLOWERS
     counts = np.asarray(duration_ms, np.float64) > VIDEO_MIN_DURATION_MS
     return np.where(counts & small, np.asarray(probability, np.float64), 0.0)
-
-
-def in_network_only(probability: NDArray[np.floating], in_network: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """A probability where the post is in-network, 0 elsewhere (``post_unexplored``, August 2026)."""
-    return np.where(in_network, np.asarray(probability, np.float64), 0.0)

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from components.predicates.timeline import holdout_bucket
 from components.stores.graph import Graph
 from components.stores.labels import AccountLabel, bit_of
-from components.stores.requests import DAY_MS, PeopleRequest
+from components.stores.requests import PeopleRequest
 from components.stores.stores import Stores, mask_of
 from components.stores.types import Account, Viewer, setting
+from components.units import DAY_MS
 from mixer import CandidatePredicate, Candidates, OnError, Verdicts
 from mixer.experiments import BUCKETS, bucket_of
 from mixer.params import Param

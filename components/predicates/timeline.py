@@ -15,13 +15,13 @@ import numpy as np
 from components.stores.posts import PostStore
 from components.stores.stores import SHOW_LESS, Stores
 from components.stores.types import Post, Viewer, setting
+from components.units import DAY_MS
 from mixer import CandidatePredicate, Candidates, Verdicts
 from mixer.params import Param
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-DAY_MS = 86_400_000
 VIDEO = 2
 _U64 = np.uint64
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from components.stores.impressions import ImpressionStore
 from components.stores.types import Post, Viewer, setting
+from components.units import HOUR_MS
 from mixer import Candidate, CandidatePredicate, Candidates, Column, PredicateResult, Verdicts, predicate
 from mixer.params import Param
-
-HOUR_MS = 3_600_000
+from mixer.provenance import found_first_by
 
 
 @predicate(reason="unknown_user")
@@ -65,11 +65,8 @@ class MaxAge(CandidatePredicate[Viewer, Post]):
     def check(self, viewer: Viewer, posts: Candidates[Post]) -> Verdicts:
         age_h = (viewer.history.now_ms - posts[Post.created_ms]) / HOUR_MS
         limits = np.full(len(posts), setting(viewer, self.max_age_h), np.float64)
-        provenance = posts.provenance
         for name, limit in self.of_source.items():
-            if provenance is not None and name in provenance.names:
-                found = provenance.primary_of(posts.handles) == provenance.names.index(name)
-                limits[found] = setting(viewer, limit)
+            limits[found_first_by(posts, (name,))] = setting(viewer, limit)
         return Verdicts.keep_where((age_h >= 0) & (age_h <= limits), self.reason)
 
 

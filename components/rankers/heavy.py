@@ -23,8 +23,9 @@ from components.models.weighted_score import (
     weighted_score,
 )
 from components.rankers.pairs import Pairs
+from components.scores import rescored
 from components.stores.types import Post, Viewer
-from mixer import Candidates, Column, Ranker, note, tracing
+from mixer import Candidates, Column, Ranker
 from mixer.component import resolved
 from mixer.run import Cause, degrade
 
@@ -108,14 +109,12 @@ class HeavyRanker(Ranker[Viewer, Post]):
         asked = Asked.one(history.row, history.now_ms, candidates[Post.row], given)
         rows = await anyio.to_thread.run_sync(self.features.rows, asked)
         scored = self.combine(target, candidates, await self.model.score(rows))
-        scores = scored.score.astype(np.float32)
-        order = np.argsort(-scores, kind="stable")
-        ranked = candidates.with_columns({Post.score: scores}).pick(order)
-        if tracing():
-            terms = {head: term[order] for head, term in scored.terms.items()}
-            terms["offset"] = (scored.score - scored.net)[order]
-            note(self.name, candidates, ranked, terms=terms)
-        return ranked
+        return rescored(
+            self.name,
+            candidates,
+            {Post.score: scored.score},
+            lambda: {**scored.terms, "offset": scored.score - scored.net},
+        )
 
     def combine(
         self, target: Viewer, candidates: Candidates[Post], probabilities: NDArray[np.float32]

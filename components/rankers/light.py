@@ -8,8 +8,9 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from components.scores import rescored
 from components.stores.types import setting
-from mixer import Candidates, Column, Ranker, Transform, note, tracing
+from mixer import Candidates, Column, Ranker, Transform
 from mixer.component import resolved
 from mixer.params import Param
 from mixer.transforms import Trait
@@ -52,13 +53,11 @@ class LightRanker(Ranker[Any, Any]):
 
     def rank(self, target: object, candidates: Candidates[Any]) -> Candidates[Any]:
         features = feature_matrix(candidates, self.inputs)
-        scores = self.model.predict_proba(features).astype(np.float32)
-        order = np.argsort(-scores, kind="stable")
-        ranked = candidates.with_columns({self.score: scores}).pick(order)
-        if tracing():
-            parts = self.model.contributions(features[order]).T
-            note(self.name, candidates, ranked, terms=dict(zip(self.model.feature_names, parts, strict=True)))
-        return ranked
+
+        def terms() -> dict[str, NDArray[np.float64]]:
+            return dict(zip(self.model.feature_names, self.model.contributions(features).T, strict=True))
+
+        return rescored(self.name, candidates, {self.score: self.model.predict_proba(features)}, terms)
 
 
 @attrs.frozen

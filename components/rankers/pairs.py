@@ -42,7 +42,7 @@ class Pairs:
         followers = history.stores.follows.reverse.degrees(np.array([history.row]), history.now_ms)
         return cls(
             posts[Post.mutual_follow],
-            ~(threads.is_reply[rows] | threads.is_repost[rows]),
+            threads.are_original(rows),
             store.number("video_ms", 0)[played].astype(np.float64),
             int(followers[0]),
         )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
-import numpy as np
 
 from components.stores.replays import ReplayStore
 from components.stores.types import Post, Viewer
 from mixer import Candidates, Ranker
 from mixer.component import resolved
 from mixer.params import Param
+from mixer.provenance import found_first_by
 from mixer.transforms import Trait
 
 
@@ -42,16 +42,9 @@ class Remembered(Ranker[Viewer, Post]):
     async def rank(self, target: Viewer, candidates: Candidates[Post]) -> Candidates[Post]:
         ranked = await resolved(self.inner.rank(target, candidates))
         if target.request.params[self.switch] and not target.request.debug.skip_side_effects:
-            reusable = self._reusable(ranked)
+            reusable = ranked.where(~found_first_by(ranked, self.without))
             self.replays.keep(target, reusable.ids, reusable[Post.score])
         return ranked
-
-    def _reusable(self, ranked: Candidates[Post]) -> Candidates[Post]:
-        provenance = ranked.provenance
-        if provenance is None:
-            return ranked
-        left_out = [at for at, name in enumerate(provenance.names) if name in self.without]
-        return ranked.pick(np.flatnonzero(~np.isin(provenance.primary_of(ranked.handles), left_out)))
 
 
 @attrs.frozen

@@ -72,13 +72,21 @@ class Examples:
         negatives: int,
         rng: np.random.Generator,
     ) -> Examples:
-        """All positives of one request and at most so many random negatives, weighted to stand for all of them."""
-        others = np.flatnonzero(~acted)
-        drawn = rng.choice(others, min(negatives, len(others)), replace=False)
-        rows = np.concatenate([np.flatnonzero(acted), np.sort(drawn)])
-        weights = np.ones(len(rows))
-        weights[len(rows) - len(drawn) :] = len(others) / max(len(drawn), 1)
+        """Of the candidates of one request, those that :func:`sampled` gives."""
+        rows, weights = sampled(acted, negatives, rng)
         return cls(feature_matrix(candidates.pick(rows), inputs), acted[rows].astype(np.float64), weights)
+
+
+def sampled(
+    acted: NDArray[np.bool_], negatives: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Rows of all positives and of at most so many random negatives, weighted to stand for all of them."""
+    others = np.flatnonzero(~acted)
+    drawn = rng.choice(others, min(negatives, len(others)), replace=False)
+    rows = np.concatenate([np.flatnonzero(acted), np.sort(drawn)])
+    weights = np.ones(len(rows))
+    weights[len(rows) - len(drawn) :] = len(others) / max(len(drawn), 1)
+    return rows, weights
 
 
 async def examples_of(

@@ -9,8 +9,9 @@ import numpy as np
 
 from components.models.logistic import LogisticModel
 from components.rankers.light import LogisticRanker, feature_matrix
+from components.scores import rescored
 from components.stores.types import Account, setting
-from mixer import Candidates, Ranker, note, tracing
+from mixer import Candidates, Ranker
 from mixer.params import Param
 from mixer.transforms import noted
 
@@ -42,15 +43,11 @@ class TwoHeads(Ranker[Any, Account]):
         follow = likely[Account.score]
         engaged = self.engagement.predict_proba(feature_matrix(likely, self.follow.inputs)).astype(np.float32)
         worth = (follow * (1.0 + weight * engaged) / (1.0 + weight)).astype(np.float32)
-        order = np.argsort(-worth, kind="stable")
-        written = {
+        share = follow / np.float32(1.0 + weight)
+        scores = {
+            Account.score: worth,
             Account.follow_probability: follow,
             Account.engagement_probability: engaged,
-            Account.score: worth,
         }
-        ranked = likely.with_columns(written).pick(order)
-        if tracing():
-            share = follow / np.float32(1.0 + weight)
-            terms = {"follow": share[order], "engagement_after_follow": (worth - share)[order]}
-            note("two_heads", likely, ranked, terms=terms)
-        return ranked
+        terms = {"follow": share, "engagement_after_follow": worth - share}
+        return rescored("two_heads", likely, scores, lambda: terms)

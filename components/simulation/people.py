@@ -11,6 +11,7 @@ from components.datasets.truth import POSITION_DECAY, dwell_s, interest, rates
 from components.datasets.world import World
 from components.simulation.behaviour import Behaviour
 from components.simulation.tally import Tally
+from components.stores.tally import earlier_equal
 
 NEGATIVE = (Action.NEGATIVE_FEEDBACK_V2, Action.REPORT)
 POSITIVE = np.array([action not in NEGATIVE for action in Action])
@@ -100,8 +101,10 @@ class People:
         truth, fatigue = self.truth, self.behaviour.fatigue
         topic, author = truth.post_topic[slates.post], truth.post_author[slates.post]
         liking = self.taste[slates.viewer, topic] * truth.author_quality[author]
-        topics = self.tired[slates.viewer, topic] + _above(slates.session * self.taste.shape[1] + topic)
-        authors = self.tired_of.of(self._pair(slates.viewer, author)) + _above(
+        topics = self.tired[slates.viewer, topic] + earlier_equal(
+            slates.session * self.taste.shape[1] + topic
+        )
+        authors = self.tired_of.of(self._pair(slates.viewer, author)) + earlier_equal(
             self._pair(slates.session, author)
         )
         return (
@@ -155,13 +158,3 @@ class People:
         """A night: part of the fatigue goes."""
         self.tired *= self.behaviour.fatigue.left
         self.tired_of.fade(self.behaviour.fatigue.left)
-
-
-def _above(group: NDArray[np.int64]) -> NDArray[np.int64]:
-    """``(n,)`` how many earlier rows are of the same group."""
-    order = np.argsort(group, kind="stable")
-    ordered = group[order]
-    begins = np.searchsorted(ordered, ordered)
-    above = np.empty(len(group), np.int64)
-    above[order] = np.arange(len(group)) - begins
-    return above

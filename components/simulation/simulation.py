@@ -69,7 +69,7 @@ class Simulation:
             tables[name] = tables[name].between(clock, np.iinfo(np.int64).min, self.start_ms)
         simulated = [day.tables() for day in self.days]
         for name in ("impressions", "engagements", "follows"):
-            tables[name] = _joined([tables[name], *(day[name] for day in simulated)])
+            tables[name] = Table.concat([tables[name], *(day[name] for day in simulated)])
         name = f"{self.world.dataset.name}-simulated"
         return Dataset(name, tables, self.now_ms, checked=True).as_of(self.now_ms)
 
@@ -181,10 +181,6 @@ class Simulation:
 
 def _stacked(rows: list[tuple[NDArray[Any], ...]]) -> list[NDArray[Any]]:
     return [np.concatenate(column) for column in zip(*rows, strict=True)]
-
-
-def _joined(tables: list[Table]) -> Table:
-    return Table({name: np.concatenate([table[name] for table in tables]) for name in tables[0]})
 
 
 def _middle(world: World) -> int:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from components.sources.answers import accounts_at
-from components.sources.people.strong_ties import others, without
+from components.sources.answers import best_accounts, capped, others, without
 from components.stores.graph import Graph
 from components.stores.stores import Stores
 from components.stores.tally import tally
-from components.stores.types import Account, Viewer, setting
+from components.stores.types import Account, Viewer
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
 
@@ -43,7 +42,7 @@ class FriendsOfFriends(CandidateSource[Viewer, Account]):
         rows, scores = tally(follows.ends[at], damping[connector])
         if self.strangers:
             rows, scores = without(rows, scores, history.follows)
-        return others(self.stores, viewer, rows, scores, viewer.request.scaled(setting(viewer, self.cap)))
+        return others(self.stores, viewer, rows, scores, self.cap)
 
 
 @attrs.frozen
@@ -68,7 +67,7 @@ class MutualInterest(CandidateSource[Viewer, Account]):
         at, thing = interested.expand(things, before_ms=now_ms, latest=self.latest)
         damping = 1.0 / np.log(2.0 + interested.degrees(things, now_ms))
         rows, scores = tally(interested.ends[at], damping[thing])
-        return others(self.stores, viewer, rows, scores, viewer.request.scaled(setting(viewer, self.cap)))
+        return others(self.stores, viewer, rows, scores, self.cap)
 
 
 @attrs.frozen
@@ -80,5 +79,5 @@ class PopularAccounts(CandidateSource[Viewer, Account]):
     cap: int | Param[int] = 100
 
     def fetch(self, viewer: Viewer) -> Candidates[Account]:
-        cap, followers = viewer.request.scaled(setting(viewer, self.cap)), self.stores.follows.reverse
-        return accounts_at(self.stores, *followers.most(cap, viewer.history.now_ms), cap)
+        cap, followers = capped(viewer, self.cap), self.stores.follows.reverse
+        return best_accounts(self.stores, *followers.most(cap, viewer.history.now_ms), cap)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from components.sources.answers import accounts_at
+from components.sources.answers import best_accounts, capped
 from components.stores.stores import Stores
 from components.stores.tally import tally
 from components.stores.types import Account, Viewer, setting
+from components.units import HOUR_MS
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
-
-HOUR_MS = 3_600_000
 
 
 @attrs.frozen
@@ -28,7 +27,7 @@ class TrendingAccounts(CandidateSource[Viewer, Account]):
         now_ms, follows = viewer.history.now_ms, self.stores.follows
         since_ms = now_ms - int(setting(viewer, self.window_h) * HOUR_MS)
         rows, counts = tally(follows.ends_in_time[follows.span_between(since_ms, now_ms)])
-        return accounts_at(self.stores, rows, counts, viewer.request.scaled(setting(viewer, self.cap)))
+        return best_accounts(self.stores, rows, counts, capped(viewer, self.cap))
 
 
 @attrs.frozen
@@ -46,4 +45,4 @@ class Reciprocation(CandidateSource[Viewer, Account]):
         rows = followers.of(row, now_ms)
         order = np.argsort(rows)
         scores = 1.0 / (1.0 + age_h[order])
-        return accounts_at(self.stores, rows[order], scores, viewer.request.scaled(setting(viewer, self.cap)))
+        return best_accounts(self.stores, rows[order], scores, capped(viewer, self.cap))

@@ -8,10 +8,10 @@ import attrs
 import numpy as np
 
 from components.sources.accounts import FriendsOfFriends
-from components.sources.answers import posts_at
-from components.sources.posts import HOUR_MS
+from components.sources.answers import capped, posts_at
 from components.stores.stores import Stores
 from components.stores.types import Account, Post, Viewer, setting
+from components.units import HOUR_MS
 from mixer import Candidates, CandidateSource
 from mixer.component import MaybeAwaitable, resolved
 from mixer.params import Param
@@ -50,12 +50,12 @@ class RecommendedAuthors(CandidateSource[Viewer, Post]):
         at, place = at[::-1], place[::-1]
         rows = by_author.ends[at].astype(np.int64)
         young = history.now_ms - by_author.time_ms[at] <= setting(viewer, self.max_age_h) * HOUR_MS
-        keep = young & ~threads.is_reply[rows] & ~threads.is_repost[rows]
+        keep = young & threads.are_original(rows)
         rows, place = rows[keep], place[keep]
         order = np.argsort(place, kind="stable")
         rows, place = rows[order], place[order]
         nth = np.arange(len(place)) - np.searchsorted(place, place)
-        few = np.flatnonzero(nth < self.per_author)[: viewer.request.scaled(setting(viewer, self.cap))]
+        few = np.flatnonzero(nth < self.per_author)[: capped(viewer, self.cap)]
         return posts_at(self.stores, rows[few], 1.0 / (1.0 + place[few]))
 
 

@@ -7,13 +7,13 @@ from typing import ClassVar
 import attrs
 import numpy as np
 
-from components.sources.answers import posts_at
+from components.sources.answers import capped, posts_at
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer, setting
+from components.units import HOUR_MS
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
 
-HOUR_MS = 3_600_000
 _LOOKED_AT = 1_000
 
 
@@ -42,7 +42,7 @@ class Backfill(CandidateSource[Viewer, Post]):
 
     def fetch(self, viewer: Viewer) -> Candidates[Post]:
         now_ms, posts = viewer.history.now_ms, self.stores.posts
-        cap = viewer.request.scaled(setting(viewer, self.cap))
+        cap = capped(viewer, self.cap)
         begin, end = (now_ms - setting(viewer, age_h) * HOUR_MS for age_h in (self.max_age_h, self.older_h))
         rows = posts.made_between(begin, end)[::-1]
         found, count = [np.empty(0, np.int64)], 0

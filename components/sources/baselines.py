@@ -9,10 +9,10 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from components.sources.answers import accounts_at, best, posts_at
-from components.sources.posts import HOUR_MS
+from components.sources.answers import best_accounts, best_posts, posts_at
 from components.stores.stores import Stores
 from components.stores.types import Account, Post, Viewer, setting
+from components.units import HOUR_MS
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
 
@@ -46,8 +46,7 @@ class RandomPosts(CandidateSource[Viewer, Post]):
     def fetch(self, viewer: Viewer) -> Candidates[Post]:
         rows = young_posts(self.stores, viewer, setting(viewer, self.max_age_h))
         scores = 1.0 - viewer.request.rng(self.name).random(len(rows))
-        chosen = best(scores, setting(viewer, self.cap))
-        return posts_at(self.stores, rows[chosen], scores[chosen])
+        return best_posts(self.stores, rows, scores, setting(viewer, self.cap))
 
 
 @attrs.frozen
@@ -62,8 +61,7 @@ class BestPosts(CandidateSource[Viewer, Post]):
     def fetch(self, viewer: Viewer) -> Candidates[Post]:
         rows = young_posts(self.stores, viewer, setting(viewer, self.max_age_h))
         scores = self.worth(np.full(len(rows), viewer.user_id), self.stores.posts.index.ids[rows])
-        chosen = best(scores, setting(viewer, self.cap))
-        return posts_at(self.stores, rows[chosen], scores[chosen])
+        return best_posts(self.stores, rows, scores, setting(viewer, self.cap))
 
 
 @attrs.frozen
@@ -75,7 +73,7 @@ class RandomAccounts(CandidateSource[Viewer, Account]):
 
     def fetch(self, viewer: Viewer) -> Candidates[Account]:
         scores = 1.0 - viewer.request.rng(self.name).random(len(self.stores.users))
-        return accounts_at(self.stores, np.arange(len(scores)), scores, setting(viewer, self.cap))
+        return best_accounts(self.stores, np.arange(len(scores)), scores, setting(viewer, self.cap))
 
 
 @attrs.frozen
@@ -92,7 +90,7 @@ class NewestAccounts(CandidateSource[Viewer, Account]):
         any_yet = stops > followers.starts[:-1]
         last = np.zeros(len(followers))
         last[any_yet] = followers.time_ms[stops[any_yet] - 1] + 1.0
-        return accounts_at(self.stores, everybody, last / max(now_ms, 1), setting(viewer, self.cap))
+        return best_accounts(self.stores, everybody, last / max(now_ms, 1), setting(viewer, self.cap))
 
 
 def young_posts(stores: Stores, viewer: Viewer, max_age_h: float) -> NDArray[np.int64]:

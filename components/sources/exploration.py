@@ -9,9 +9,9 @@ import numpy as np
 from attrs.validators import and_, ge, le
 
 from components.sources.answers import best, posts_at
-from components.sources.posts import HOUR_MS
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer, setting
+from components.units import HOUR_MS
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
 

@@ -8,11 +8,11 @@ import attrs
 import numpy as np
 
 from components.models.real_graph.scores import RealGraphScores, seed_weights
-from components.sources.answers import best, posts_at
-from components.sources.posts import HOUR_MS
+from components.sources.answers import best, capped, posts_at
 from components.stores.stores import Stores
 from components.stores.tally import tally
 from components.stores.types import Post, Viewer, setting
+from components.units import HOUR_MS
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
 
@@ -58,7 +58,7 @@ class LikedByFollowed(CandidateSource[Viewer, Post]):
         keep &= ~history.follow_mask[author] & (author != history.row) & ~history.engaged_mask[rows]
         rows, seed = rows[keep], seed[keep]
         liked, votes = tally(rows, weights[seed])
-        chosen = best(votes, viewer.request.scaled(setting(viewer, self.cap)))
+        chosen = best(votes, capped(viewer, self.cap))
         found = posts_at(self.stores, liked[chosen], votes[chosen])
         place = np.full(len(liked), -1)
         place[chosen] = np.arange(len(chosen))

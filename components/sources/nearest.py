@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from components.sources.answers import best, posts_at
+from components.sources.answers import best_posts, capped, posts_at
 from components.sources.topics import asked_topics
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer, setting
-from components.stores.vectors import HOUR_MS, RecentVectors
+from components.stores.vectors import RecentVectors
+from components.units import HOUR_MS
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
 
@@ -42,7 +43,7 @@ class NearestPosts(CandidateSource[Viewer, Post]):
     def fetch(self, viewer: Viewer) -> Candidates[Post]:
         stores, wanted = self.vectors.stores, self.vectors.wanted(viewer)
         if not wanted.any():
-            return posts_at(stores, np.empty(0, np.int64), np.empty(0))
+            return Candidates.empty(Post)
         kept, fresh = self.vectors.young(viewer)
         rows = np.concatenate([kept.rows, fresh.rows])
         scores = np.concatenate([kept.vectors @ wanted, fresh.vectors @ wanted])
@@ -50,8 +51,7 @@ class NearestPosts(CandidateSource[Viewer, Post]):
         scores[stores.posts.created_ms[rows] < since_ms] = -1.0
         if topics := asked_topics(viewer):
             scores[~np.isin(stores.posts.number("topic", -1)[rows], list(topics))] = -1.0
-        chosen = best(scores, viewer.request.scaled(setting(viewer, self.cap)))
-        return posts_at(stores, rows[chosen], scores[chosen])
+        return best_posts(stores, rows, scores, capped(viewer, self.cap))
 
 
 @attrs.frozen
@@ -68,9 +68,9 @@ class SimClustersPosts(CandidateSource[Viewer, Post]):
     max_age_h: float | Param[float] = 48.0
 
     def fetch(self, viewer: Viewer) -> Candidates[Post]:
-        cap = viewer.request.scaled(setting(viewer, self.cap))
+        cap = capped(viewer, self.cap)
         if not viewer.controls.personalised or cap < 1:
-            return posts_at(self.stores, np.empty(0, np.int64), np.empty(0))
+            return Candidates.empty(Post)
         age_ms = int(setting(viewer, self.max_age_h) * HOUR_MS)
         rows, scores = self.search.nearest_posts(
             np.array([viewer.user_id]), viewer.history.now_ms, cap, max_age_ms=age_ms

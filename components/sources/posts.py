@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from components.sources.answers import best, posts_at
+from components.sources.answers import best, best_posts, capped, posts_at
 from components.sources.moving_counts import MovingCounts
 from components.stores.stores import Stores
 from components.stores.tally import tally
 from components.stores.types import Post, Viewer, setting
+from components.units import HOUR_MS
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
-
-HOUR_MS = 3_600_000
 
 
 @attrs.frozen
@@ -43,7 +42,7 @@ class InNetwork(CandidateSource[Viewer, Post]):
         age_h = (history.now_ms - by_author.time_ms[at]) / HOUR_MS
         young = age_h <= setting(viewer, self.max_age_h)
         at, age_h = at[young], age_h[young]
-        newest = np.argsort(age_h, kind="stable")[: viewer.request.scaled(setting(viewer, self.cap))]
+        newest = np.argsort(age_h, kind="stable")[: capped(viewer, self.cap)]
         return posts_at(self.stores, by_author.ends[at[newest]], 1.0 / (1.0 + age_h[newest]))
 
 
@@ -71,9 +70,7 @@ class CoEngagement(CandidateSource[Viewer, Post]):
         weights = similarity / np.sqrt(np.maximum(engagements.degrees(users, history.now_ms), 1))
         rows, votes = tally(engagements.ends[at], weights[voter])
         keep = young(self.stores, viewer, self.max_age_h)(rows) & ~np.isin(rows, history.engaged)
-        rows, votes = rows[keep], votes[keep]
-        chosen = best(votes, viewer.request.scaled(setting(viewer, self.cap)))
-        return posts_at(self.stores, rows[chosen], votes[chosen])
+        return best_posts(self.stores, rows[keep], votes[keep], capped(viewer, self.cap))
 
     def _neighbours(self, viewer: Viewer) -> tuple[NDArray[np.integer], NDArray[Any]]:
         history, engagers = viewer.history, self.stores.engagements.reverse
@@ -103,7 +100,7 @@ class PopularPosts(CandidateSource[Viewer, Post]):
     )
 
     def fetch(self, viewer: Viewer) -> Candidates[Post]:
-        now_ms, cap = viewer.history.now_ms, viewer.request.scaled(setting(viewer, self.cap))
+        now_ms, cap = viewer.history.now_ms, capped(viewer, self.cap)
         since_ms = now_ms - int(setting(viewer, self.window_h) * HOUR_MS)
         rows, counts = self._counts.most(since_ms, now_ms, cap, young(self.stores, viewer, self.max_age_h))
         return posts_at(self.stores, rows, counts)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import attrs
-import numpy as np
 
 from components.sources.answers import posts_at
 from components.stores.stores import Stores
@@ -22,7 +21,7 @@ class ReplayedPosts(CandidateSource[Viewer, Post]):
 
     def fetch(self, viewer: Viewer) -> Candidates[Post]:
         if viewer.replay is None:
-            return posts_at(self.stores, np.empty(0, np.int64), np.empty(0))
+            return Candidates.empty(Post)
         rows = self.stores.posts.index.rows_of(viewer.replay.ids)
         known = rows >= 0
         return posts_at(self.stores, rows[known], viewer.replay.scores[known])

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from components.sources.answers import best, posts_at
-from components.sources.posts import HOUR_MS
+from components.sources.answers import best_posts, capped
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer, setting
+from components.units import HOUR_MS
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
 
@@ -52,15 +52,13 @@ class TopicPosts(CandidateSource[Viewer, Post]):
         posts, now_ms = self.stores.posts, viewer.history.now_ms
         wanted = asked_topics(viewer)
         if not wanted:
-            return posts_at(self.stores, np.empty(0, np.int64), np.empty(0))
+            return Candidates.empty(Post)
         since_ms = now_ms - setting(viewer, self.max_age_h) * HOUR_MS
         rows = np.sort(posts.made_between(since_ms, now_ms))
-        threads = posts.threads
         about = np.isin(posts.number("topic", -1)[rows], list(wanted))
-        rows = rows[about & ~threads.is_reply[rows] & ~threads.is_repost[rows]]
+        rows = rows[about & posts.threads.are_original(rows)]
         scores = self._engaged(viewer, rows) + 1.0 / (1.0 + (now_ms - posts.created_ms[rows]) / HOUR_MS)
-        chosen = best(scores, viewer.request.scaled(setting(viewer, self.cap)))
-        return posts_at(self.stores, rows[chosen], scores[chosen])
+        return best_posts(self.stores, rows, scores, capped(viewer, self.cap))
 
     def _engaged(self, viewer: Viewer, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         engagers, now_ms = self.stores.engagements.reverse, viewer.history.now_ms

@@ -6,10 +6,10 @@ import attrs
 import numpy as np
 from attrs.validators import gt, in_
 
-from components.sources.answers import best, posts_at
-from components.sources.posts import HOUR_MS
+from components.sources.answers import best_posts, capped
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer, setting
+from components.units import HOUR_MS
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
 
@@ -58,9 +58,7 @@ class TrendingPosts(CandidateSource[Viewer, Post]):
             keep &= wanted[group[rows]]
         earlier = self._usual(since_ms)
         scores = (recent / self.window_h + PRIOR_PER_H) / (earlier[group[rows]] + PRIOR_PER_H)
-        rows, scores = rows[keep], scores[keep]
-        chosen = best(scores, viewer.request.scaled(setting(viewer, self.cap)))
-        return posts_at(self.stores, rows[chosen], scores[chosen])
+        return best_posts(self.stores, rows[keep], scores[keep], capped(viewer, self.cap))
 
     def _engaged(self, from_ms: int, before_ms: int) -> np.ndarray:
         engagements = self.stores.engagements

@@ -9,7 +9,8 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-DAY_MS = 86_400_000
+from components.units import DAY_MS
+
 _GOLDEN, _ODD = np.uint64(0x9E3779B97F4A7C15), np.uint64(1)
 _ROUNDS = ((np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)), (np.uint64(27), np.uint64(0x94D049BB133111EB)))
 

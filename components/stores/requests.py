@@ -11,6 +11,7 @@ import numpy as np
 from components.stores.impressions import ImpressionStore
 from components.stores.stores import BLOCK, DISMISSED, MUTE, History, Stores
 from components.stores.types import Viewer
+from components.units import DAY_MS
 from mixer.component import Deferred, MaybeAwaitable
 from mixer.concurrency import Failure, attempt, gather
 from mixer.run import Cause
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 V = TypeVar("V")
 NOBODY: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
-DAY_MS = 86_400_000
 
 
 @attrs.frozen

@@ -1,4 +1,4 @@
-"""Counts of the columns that occur, at a cost that grows with what occurs alone."""
+"""Counts of what occurs, at a cost that grows with that alone."""
 
 from __future__ import annotations
 
@@ -35,3 +35,19 @@ def looked_up(
         return np.zeros(len(columns), dtype=values.dtype)
     at = np.minimum(np.searchsorted(distinct, columns), len(distinct) - 1)
     return np.where(distinct[at] == columns, values[at], 0)
+
+
+def earlier_equal(values: NDArray[Any]) -> NDArray[np.int64]:
+    """``(n,)`` how many earlier positions hold the same value.
+
+    >>> earlier_equal(np.array([7, 8, 7, 7])).tolist()
+    [0, 0, 1, 2]
+    """
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    at = np.arange(len(values))
+    begins = np.ones(len(values), dtype=np.bool_)
+    begins[1:] = ordered[1:] != ordered[:-1]
+    counts = np.empty(len(values), dtype=np.int64)
+    counts[order] = at - np.maximum.accumulate(np.where(begins, at, 0))
+    return counts

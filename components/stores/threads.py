@@ -58,6 +58,10 @@ class Threads:
             _lowest_ancestor(index.ids, reply_to, answered),
         )
 
+    def are_original(self, rows: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """``(n,)`` which neither answer nor repost anything."""
+        return ~(self.is_reply[rows] | self.is_repost[rows])
+
     def ancestors(self, rows: NDArray[np.integer], depth: int = 64) -> NDArray[np.int64]:
         """``(n, k)`` the posts above each, nearest first, -1 where there are no more; ``k`` is at most ``depth``."""
         levels: list[NDArray[np.int64]] = []

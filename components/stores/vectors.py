@@ -11,12 +11,11 @@ import numpy as np
 
 from components.stores.stores import Stores
 from components.stores.types import Viewer, setting
+from components.units import HOUR_MS
 from mixer.params import Param
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-HOUR_MS = 3_600_000
 
 
 class Encoder(Protocol):

@@ -10,9 +10,8 @@ import attrs
 import numpy as np
 
 from components.stores.stores import Stores
-from components.stores.types import Post, Viewer, setting
+from components.stores.types import Post, Viewer
 from mixer import Candidates, Transform
-from mixer.params import Param
 from mixer.transforms import Trait
 
 if TYPE_CHECKING:
@@ -51,12 +50,9 @@ class OneOfEachConversation(Transform[Any, Post]):
     """
 
     stores: Stores = attrs.field(repr=False)
-    enabled: bool | Param[bool] = True
     traits = Trait.DROPS | Trait.REORDERS
 
     def transform(self, target: Any, candidates: Candidates[Post]) -> Candidates[Post]:
-        if not setting(target, self.enabled):
-            return candidates
         keys = self.stores.posts.threads.conversation[candidates[Post.row]]
         by_score = np.argsort(-np.nan_to_num(candidates[Post.score], nan=-np.inf), kind="stable")
         best = by_score[first_of_each(keys[by_score])]
@@ -74,12 +70,9 @@ class WithoutAncestors(Transform[Viewer, Post]):
     """
 
     stores: Stores = attrs.field(repr=False)
-    enabled: bool | Param[bool] = True
     traits = Trait.DROPS
 
     def transform(self, target: Viewer, candidates: Candidates[Post]) -> Candidates[Post]:
-        if not setting(target, self.enabled):
-            return candidates
         rows = candidates[Post.row]
         above = self.stores.posts.threads.ancestors(rows)
         return candidates.pick(np.flatnonzero(~np.isin(rows, above)))
@@ -94,13 +87,10 @@ class OneOfEachStory(Transform[Viewer, Post]):
     """
 
     stores: Stores = attrs.field(repr=False)
-    enabled: bool | Param[bool] = True
     among: int = 200
     traits = Trait.DROPS
 
     def transform(self, target: Viewer, candidates: Candidates[Post]) -> Candidates[Post]:
-        if not setting(target, self.enabled):
-            return candidates
         rows = candidates[Post.row]
         told = [story_of(text) for text in self.stores.posts.text[rows[: self.among]].tolist()]
         numbers: dict[str, int] = {}

@@ -6,8 +6,8 @@ from typing import Any
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
 
+from components.stores.tally import earlier_equal
 from components.stores.types import Post, setting
 from components.transforms.conversations import first_of_each
 from mixer import Candidates, Column, Transform, note, tracing
@@ -52,12 +52,11 @@ class OneOfEachStranger(Transform[Any, Post]):
     Source: For You of 2023: the best of each author and suggest type out of network.
     """
 
-    enabled: bool | Param[bool] = True
     traits = Trait.DROPS
 
     def transform(self, target: Any, candidates: Candidates[Post]) -> Candidates[Post]:
         provenance, strangers = candidates.provenance, np.flatnonzero(~candidates[Post.in_network])
-        if not setting(target, self.enabled) or provenance is None:
+        if provenance is None:
             return candidates
         kinds = provenance.primary_of(candidates.handles[strangers]).astype(np.int64)
         keys = candidates[Post.author_row][strangers] * len(provenance.names) + kinds
@@ -65,19 +64,3 @@ class OneOfEachStranger(Transform[Any, Post]):
         kept = candidates[Post.in_network].copy()
         kept[strangers[by_score[first_of_each(keys[by_score])]]] = True
         return candidates.pick(np.flatnonzero(kept))
-
-
-def earlier_equal(values: NDArray[Any]) -> NDArray[np.int64]:
-    """``(n,)`` how many earlier positions hold the same value.
-
-    >>> earlier_equal(np.array([7, 8, 7, 7])).tolist()
-    [0, 0, 1, 2]
-    """
-    order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    at = np.arange(len(values))
-    begins = np.ones(len(values), dtype=np.bool_)
-    begins[1:] = ordered[1:] != ordered[:-1]
-    counts = np.empty(len(values), dtype=np.int64)
-    counts[order] = at - np.maximum.accumulate(np.where(begins, at, 0))
-    return counts

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import attrs
 import numpy as np
 
 from components.stores.types import Controls, Post, Viewer, setting
 from mixer import Candidates, Transform, note, tracing
 from mixer.params import Param
+from mixer.provenance import found_first_by
 from mixer.transforms import Trait
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 @attrs.frozen
@@ -39,7 +35,7 @@ class NetworkQuotas(Transform[Viewer, Post]):
     def transform(self, target: Viewer, candidates: Candidates[Post]) -> Candidates[Post]:
         followed, strange = shares(target.controls)
         inside = candidates[Post.in_network]
-        counted = ~self._exempt(candidates)
+        counted = ~found_first_by(candidates, self.exempt)
         over = np.zeros(len(candidates), dtype=np.bool_)
         for group, quota in (
             (inside & counted, int(setting(target, self.in_network) * followed)),
@@ -51,14 +47,6 @@ class NetworkQuotas(Transform[Viewer, Post]):
         if tracing():
             note(self.name, candidates, balanced, terms={"over_quota": over[order].astype(np.float64)})
         return balanced
-
-    def _exempt(self, candidates: Candidates[Post]) -> NDArray[np.bool_]:
-        provenance = candidates.provenance
-        if provenance is None or not self.exempt or not provenance.names:
-            return np.zeros(len(candidates), dtype=np.bool_)
-        named = np.array([name in self.exempt for name in provenance.names], np.bool_)
-        primary = provenance.primary_of(candidates.handles)
-        return (primary >= 0) & named[np.maximum(primary, 0)]
 
 
 def shares(wishes: Controls) -> tuple[float, float]:

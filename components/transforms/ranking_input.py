@@ -11,6 +11,7 @@ import numpy as np
 from components.stores.types import setting
 from mixer import Candidates, Column, Transform
 from mixer.params import Param
+from mixer.provenance import found_first_by
 from mixer.transforms import Trait
 
 
@@ -67,9 +68,4 @@ class SourcesLast(Transform[Any, Any]):
     traits = Trait.REORDERS
 
     def transform(self, target: object, candidates: Candidates[Any]) -> Candidates[Any]:
-        provenance = candidates.provenance
-        if provenance is None:
-            return candidates
-        places = [at for at, name in enumerate(provenance.names) if name in self.names]
-        behind = np.isin(provenance.primary_of(candidates.handles), places)
-        return candidates.pick(np.argsort(behind, kind="stable"))
+        return candidates.pick(np.argsort(found_first_by(candidates, self.names), kind="stable"))

@@ -13,14 +13,14 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from components.scores import rescored
 from components.stores.graph import Graph
 from components.stores.posts import PostStore
 from components.stores.types import Post, Viewer, setting
+from components.units import DAY_MS
 from mixer import Candidates, Column, Transform, note, tracing
 from mixer.params import Param
 from mixer.transforms import Trait
-
-DAY_MS = 86_400_000
 
 
 class Rescoring(Transform[Any, Post]):
@@ -36,12 +36,8 @@ class Rescoring(Transform[Any, Post]):
         if not len(candidates):
             return candidates
         factors = np.asarray(self.factors(target, candidates), np.float64)
-        scores = (candidates[Post.score] * factors).astype(np.float32)
-        order = np.argsort(-scores, kind="stable")
-        ranked = candidates.with_columns({Post.score: scores}).pick(order)
-        if tracing():
-            note(self.name, candidates, ranked, terms={"factor": factors[order]})
-        return ranked
+        scores = {Post.score: candidates[Post.score] * factors}
+        return rescored(self.name, candidates, scores, lambda: {"factor": factors})
 
 
 @attrs.frozen
@@ -65,7 +61,7 @@ class NetworkDiscount(Rescoring):
     factor: float | Param[float] = 0.75
 
     def factors(self, target: Any, candidates: Candidates[Post]) -> NDArray[np.floating]:
-        repost = self.posts.number("repost_of", -1)[candidates[Post.row]] >= 0
+        repost = self.posts.threads.is_repost[candidates[Post.row]]
         reply = candidates[Post.is_reply] > 0
         discounted = ~candidates[Post.in_network] | reply | repost
         return np.where(discounted, setting(target, self.factor), 1.0)
@@ -75,7 +71,7 @@ class NetworkDiscount(Rescoring):
 class AuthorBoost(Rescoring):
     """Multiplies scores of original posts by some authors, more or less for those whom the viewer follows.
 
-    Source: home-mixer 2023: verified authors 4.0 in network and 2.0 out of it; creators 1.1 and 1.3.
+    Source: home-mixer 2023: verified authors 4.0 in network and 2.0 out of it, the defaults; creators 1.1 and 1.3.
     """
 
     posts: PostStore = attrs.field(repr=False)
@@ -83,15 +79,9 @@ class AuthorBoost(Rescoring):
     in_network: float | Param[float] = 4.0
     out_of_network: float | Param[float] = 2.0
 
-    @classmethod
-    def of_creators(cls, posts: PostStore, authors: NDArray[np.bool_]) -> AuthorBoost:
-        """The published boost of creators."""
-        return cls(posts, authors, 1.1, 1.3)
-
     def factors(self, target: Any, candidates: Candidates[Post]) -> NDArray[np.floating]:
         rows = candidates[Post.row]
-        references = [self.posts.number(name, -1)[rows] < 0 for name in ("reply_to", "repost_of")]
-        boosted = self.authors[candidates[Post.author_row]] & references[0] & references[1]
+        boosted = self.authors[candidates[Post.author_row]] & self.posts.threads.are_original(rows)
         inside, outside = setting(target, self.in_network), setting(target, self.out_of_network)
         return np.where(boosted, np.where(candidates[Post.in_network], inside, outside), 1.0)
 
@@ -216,9 +206,8 @@ class ColdStartLift(Transform[Viewer, Post]):
         self, target: Viewer, ranked: Candidates[Post], scores: NDArray[np.float32]
     ) -> NDArray[np.bool_]:
         rows = ranked[Post.row]
-        referring = [self.posts.number(name, -1)[rows] >= 0 for name in ("reply_to", "repost_of")]
         views = ranked[self.views]
         unseen = (views >= 0) & (views < setting(target, self.fewer_views))
         small = (ranked[Post.author_followers] <= setting(target, self.followers)) & unseen
         early = np.arange(len(ranked)) < 0.85 * np.count_nonzero(scores)
-        return small & early & ~referring[0] & ~referring[1]
+        return small & early & self.posts.threads.are_original(rows)

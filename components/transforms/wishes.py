@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from components.scores import rescored
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer, setting
 from components.transforms.quotas import shares
-from mixer import Candidates, Transform, note, tracing
+from mixer import Candidates, Transform
 from mixer.params import Param
 from mixer.transforms import Trait
 
@@ -42,12 +43,7 @@ class Wishes(Transform[Viewer, Post]):
         if not terms:
             return candidates
         factor = np.multiply.reduce(list(terms.values()))
-        scored = candidates.with_columns({Post.score: (candidates[Post.score] * factor).astype(np.float32)})
-        ranked = scored.sort(Post.score)
-        if tracing():
-            order = np.argsort(-np.nan_to_num(scored[Post.score], nan=-np.inf), kind="stable")
-            note(self.name, candidates, ranked, terms={name: values[order] for name, values in terms.items()})
-        return ranked
+        return rescored(self.name, candidates, {Post.score: candidates[Post.score] * factor}, lambda: terms)
 
     def _terms(self, viewer: Viewer, posts: Candidates[Post]) -> dict[str, NDArray[Any]]:
         wishes = viewer.controls

@@ -9,7 +9,7 @@ import attrs
 from mixer.component import Component, components_in, function_name, snake_case
 from mixer.errors import ConfigurationError, ContractError
 from mixer.params import Param
-from mixer.selectors.entries import CursorEntry, Entries, Entry, Item, Module, Scope
+from mixer.selectors.entries import CursorEntry, Entries, Entry, Module, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -203,11 +203,6 @@ def scopes_in(component: Component) -> Iterator[Scope]:
                 yield value
             for part in components_in(value):
                 yield from scopes_in(part)
-
-
-def is_plain(entry: Entry) -> bool:
-    """Neither a module nor a cursor."""
-    return isinstance(entry, Item)
 
 
 def first_counted(entries: Entries, count: int) -> Entries:

@@ -17,7 +17,7 @@ from mixer import RecommendationFlow, RecommendationResult
 from mixer.params import Params
 from products._cli.answer import Row
 from products._cli.choices import Choices
-from products._cli.data import Bars, Loaded, fingerprint
+from products._cli.data import Bars, Loaded, fingerprint, open_data, report, require
 from products._offline.trial import Offline
 
 M = TypeVar("M")
@@ -110,6 +110,18 @@ class Application:
     offline: Offline
     shown: Offline | None = None
     viewer: Callable[[Loaded, Viewer], Viewer] = lambda _loaded, viewer: viewer
+
+    def open(self, data: Path | None, world: str, seed: int, bars: Bars) -> Loaded:
+        """The data at a path or the embedded world; what was left out is told on standard error.
+
+        Raises:
+            DataError: the data cannot be used, or have nothing that the product needs.
+            ValueError: no such world.
+        """
+        loaded = open_data(data, world, seed, bars)
+        require(loaded.data, self.name, *self.needs)
+        report(loaded.data, bars.console)
+        return loaded
 
     def check(self, choices: Choices) -> None:
         """Raise ValueError unless there is such a ranker."""

@@ -13,7 +13,7 @@ from rich.table import Table
 from components.evaluation import Interval, Report, plot_segments
 from products._cli.application import Application, Workshop, values_of
 from products._cli.choices import Choices
-from products._cli.data import Bars, fingerprint, open_data, report, require
+from products._cli.data import Bars, fingerprint
 from products._cli.serve import console_of, resolved_params
 from products._offline.measure import DEPTH, MAIN, PLANTED, TOP, Settings, measured
 from products._offline.reliability import reliability
@@ -60,9 +60,7 @@ async def _evaluate(application: Application, options: EvaluateOptions) -> None:
     bars, offline = Bars(), application.shown if options.shown else application.offline
     if offline is None:
         raise ValueError(f"--shown: {application.name} cannot be judged by what was shown; leave it out")
-    loaded = open_data(options.data, options.world, options.seed, bars)
-    require(loaded.data, application.name, *application.needs)
-    report(loaded.data, bars.console)
+    loaded = application.open(options.data, options.world, options.seed, bars)
     params = resolved_params(application.settings, loaded.data.name, options.params)
     trial = offline.trial(loaded, options.users, options.seed)
     workshop = Workshop(trial.past, trial.now, params, options.choices, bars)

@@ -20,7 +20,7 @@ from mixer.params import Origin, Param, Params
 from mixer.product import Product
 from products._cli.answer import Row, as_json, show
 from products._cli.application import Application, Workshop
-from products._cli.data import Bars, Loaded, chosen_user, open_data, report, require
+from products._cli.data import Bars, Loaded, chosen_user
 from products._cli.options import TOP, Options
 from products._cli.stage_table import stage_table
 
@@ -44,9 +44,7 @@ async def _serve(application: Application, options: Options) -> None:
     options.check()
     application.check(options.choices)
     bars, console = Bars(), console_of()
-    loaded = open_data(options.data, options.world, options.seed, bars)
-    require(loaded.data, application.name, *application.needs)
-    report(loaded.data, bars.console)
+    loaded = application.open(options.data, options.world, options.seed, bars)
     params = resolved_params(application.settings, loaded.data.name, options.params)
     viewer = application.viewer(loaded, _viewer(application.name, options, loaded, params))
     flow = await application.flow(Workshop(loaded, loaded, params, options.choices, bars))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from components.transforms.guarded import FailOpen
 from mixer import RecommendationFlow, SourceRegistry
 from mixer.candidate_predicates import AllOf
 from mixer.component import Component
+from mixer.inventory import summary_of
 from mixer.predicates import ParamIsOn
 from mixer.trace import STAGES
 
@@ -24,8 +24,9 @@ def stage_table(flow: RecommendationFlow[Any, Any]) -> str:
     components = list(flow.components())
     lines = ["| stage | component | what it does |", "|---|---|---|"]
     for stage in (*STAGES, "side_effects"):
-        mine = [one for name, held in components if name == stage for one in _leaves(held)]
-        lines += [f"| {stage} | `{one.name}` | {_summary(one)} |" for one in mine]
+        for one in (leaf for name, held in components if name == stage for leaf in _leaves(held)):
+            summary = summary_of(one).replace("|", "\\|")
+            lines.append(f"| {stage} | `{one.name}` | {summary} |")
     return "\n".join(lines)
 
 
@@ -43,9 +44,3 @@ def _leaves(component: Component) -> Iterator[Component]:
         if children:
             return
     yield component
-
-
-def _summary(component: Component) -> str:
-    documented = getattr(component, "function", component)
-    text = inspect.getdoc(documented if inspect.isfunction(documented) else type(documented)) or ""
-    return " ".join(text.split("\n\n")[0].split()).replace("|", "\\|")

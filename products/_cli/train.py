@@ -11,7 +11,7 @@ from rich.table import Table
 
 from products._cli.application import Application, Made, Workshop
 from products._cli.choices import Choices
-from products._cli.data import Bars, open_data, report, require
+from products._cli.data import Bars
 from products._cli.serve import console_of, resolved_params
 
 WHAT = ("ranker", "embeddings", "heavy", "all")
@@ -55,9 +55,7 @@ def train(application: Application, options: TrainOptions) -> None:
 
 async def _train(application: Application, options: TrainOptions) -> None:
     choices, bars = options.choices(application), Bars()
-    loaded = open_data(options.data, options.world, options.seed, bars)
-    require(loaded.data, application.name, *application.needs)
-    report(loaded.data, bars.console)
+    loaded = application.open(options.data, options.world, options.seed, bars)
     params = resolved_params(application.settings, loaded.data.name, options.params)
     workshop = Workshop(loaded, loaded, params, choices, bars)
     await application.flow(workshop)

@@ -67,35 +67,33 @@ WINDOW_H = param(
 )
 
 
-def _weight(source: str, maximum: float = 1_000.0) -> Param[float]:
-    doc = f"Weight of {source} among the sources; 0 leaves it unasked."
-    return param(f"follow_recs.{source}.weight", 1.0, minimum=0.0, maximum=maximum, doc=doc)
-
-
-class Weights:
-    """How often each source gets its turn."""
-
-    friends_of_friends = _weight("friends_of_friends")
-    mutual_interest = _weight("mutual_interest")
-    similar_to_follows = _weight("similar_to_follows")
-    recently_followed_by_followed = _weight("recently_followed_by_followed")
-    circle_salsa = _weight("circle_salsa")
-    triangular_loops = _weight("triangular_loops")
-    mutual_follows = _weight("mutual_follows")
-    two_hop = _weight("two_hop")
-    out_of_network_ties = _weight("out_of_network_ties", 2_000.0)
-    twhin_accounts = _weight("twhin_accounts")
-    simclusters_accounts = _weight("simclusters_accounts")
-    reciprocation = _weight("reciprocation")
-    trending = _weight("trending")
-    popular_in_language = _weight("popular_in_language")
-    popular = _weight("popular")
-
-
 WEIGHTS: Mapping[str, Param[float]] = {
-    name: weight for name, weight in vars(Weights).items() if isinstance(weight, Param)
+    source: param(
+        f"follow_recs.{source}.weight",
+        1.0,
+        minimum=0.0,
+        maximum=2_000.0 if source == "out_of_network_ties" else 1_000.0,
+        doc=f"Weight of {source} among the sources; 0 leaves it unasked.",
+    )
+    for source in (
+        "friends_of_friends",
+        "mutual_interest",
+        "similar_to_follows",
+        "recently_followed_by_followed",
+        "circle_salsa",
+        "triangular_loops",
+        "mutual_follows",
+        "two_hop",
+        "out_of_network_ties",
+        "twhin_accounts",
+        "simclusters_accounts",
+        "reciprocation",
+        "trending",
+        "popular_in_language",
+        "popular",
+    )
 }
-"""By name of the source."""
+"""How often each source gets its turn."""
 FAMILY = param(
     "follow_recs.sources.held_back",
     "none",
@@ -152,27 +150,21 @@ SAMPLING_FIXED = param(
 )
 
 
-def _filter(name: str, on: bool, dropped: str) -> Param[bool]:
-    return param(f"follow_recs.filters.{name}", on, doc=f"Drop accounts: {dropped}.")
-
-
-class Filters:
-    """Switches of the filters, in the order in which they are asked."""
-
-    excluded = _filter("excluded", True, "the viewer's own, and what the request excludes")
-    followed = _filter("followed", True, "that the viewer follows")
-    dismissed = _filter("dismissed", True, "that the viewer dismissed within 180 days")
-    recommended = _filter("recommended", True, "that the request names as recommended before")
-    relationship = _filter("relationship", True, "that the viewer blocks or mutes")
-    near_zero = _filter("near_zero", False, "that did nothing lately")
-    account_state = _filter("account_state", True, "gone, suspended, protected, not safe for work")
-    relationships = _filter("relationships", True, "that block or mute the viewer")
-    inactive = _filter("inactive", False, "without a post for long")
-
-
 FILTERS: Mapping[str, Param[bool]] = {
-    name: switch for name, switch in vars(Filters).items() if isinstance(switch, Param)
+    name: param(f"follow_recs.filters.{name}", on, doc=f"Drop accounts: {why}.")
+    for name, on, why in (
+        ("excluded", True, "the viewer's own, and what the request excludes"),
+        ("followed", True, "that the viewer follows"),
+        ("dismissed", True, "that the viewer dismissed within 180 days"),
+        ("recommended", True, "that the request names as recommended before"),
+        ("relationship", True, "that the viewer blocks or mutes"),
+        ("near_zero", False, "that did nothing lately"),
+        ("account_state", True, "gone, suspended, protected, not safe for work"),
+        ("relationships", True, "that block or mute the viewer"),
+        ("inactive", False, "without a post for long"),
+    )
 }
+"""Switches of the filters, in the order in which they are asked."""
 NEAR_ZERO_DAYS = param(
     "follow_recs.near_zero.days", 30.0, minimum=1.0, maximum=500.0, doc="Days without any act for near-zero."
 )
@@ -208,7 +200,7 @@ PUBLISHED: Mapping[Param[Any], object] = {
     DRAWN: True,
     RANK_CAP: 100,
     ML: False,
-    Filters.relationship: False,
+    FILTERS["relationship"]: False,
 }
 AS_PUBLISHED = Bundle(
     param("follow_recs.as_published", False, doc="Settings of the original where ours differ."), PUBLISHED

@@ -6,7 +6,7 @@ nobody followed anybody after it, a random share of them is hidden and to be fou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 
 import attrs
 import numpy as np
@@ -21,6 +21,7 @@ from components.stores.types import Account, Viewer
 from mixer import Request
 from mixer.params import Params
 from mixer.rankers import KeepOrder
+from products._cli.data import Track
 from products.follow_recs.embeddings import NOTHING_LEARNED, Learned
 from products.follow_recs.flow import FollowRecs
 
@@ -96,7 +97,7 @@ async def train(
     stores: Stores,
     params: Params,
     training: Training = Training(),
-    track: Callable[[Iterable[int]], Iterable[int]] = iter,
+    track: Track = iter,
     learned: Learned = NOTHING_LEARNED,
 ) -> LogisticModel:
     """Learn the probability that a viewer follows an account.
@@ -121,7 +122,7 @@ async def train_engagement(
     stores: Stores,
     params: Params,
     training: Training = Training(),
-    track: Callable[[Iterable[int]], Iterable[int]] = iter,
+    track: Track = iter,
     learned: Learned = NOTHING_LEARNED,
 ) -> LogisticModel | None:
     """Learn the probability that a viewer engages with the posts of somebody, once followed.
@@ -157,7 +158,7 @@ def _requests(
     past: Past,
     params: Params,
     training: Training,
-    track: Callable[[Iterable[int]], Iterable[int]],
+    track: Track,
     rng: np.random.Generator,
 ) -> Iterator[tuple[Viewer, NDArray[np.int32]]]:
     """Viewers at the moment of the past, with the rows of those whom they followed next."""

@@ -17,6 +17,7 @@ from components.stores.from_dataset import stores_of
 from components.stores.impressions import ImpressionStore
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer
+from components.units import HOUR_MS
 from mixer import CandidateSource, Component, RecommendationFlow
 from mixer.rankers import KeepOrder
 from products._cli.data import Loaded
@@ -24,7 +25,6 @@ from products._offline.trial import DEPTH, Case, Changes, InOrder, Lists, Offlin
 from products.for_you import params
 from products.for_you.flow import ForYou
 
-HOUR_MS = 3_600_000
 HORIZON_MS = 24 * HOUR_MS
 """What a viewer engages with within so long after the request is relevant."""
 

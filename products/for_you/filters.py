@@ -46,7 +46,7 @@ def before_ranking(stores: Stores, seen: Shown, served: Shown, this_week: Shown)
         "support": listed.NoSupportReplies(stores, params.SUPPORT_ACCOUNTS, params.AUTOMATIC_S),
         "conversations": timeline.WholeConversation(stores),
         "fatigue": timeline.NotFatigued(stores, params.FATIGUE_DAYS),
-        "engaged": NotIn(Post.row, lambda viewer: viewer.engaged_mask, "already_engaged"),
+        "engaged": NotIn(Post.row, lambda history: history.engaged_mask, "already_engaged"),
     }
     backfilled = {Backfill.label: params.BACKFILL_AGE_H}
     every: Filter = timeline.KnownAuthor().and_then(MaxAge(params.MAX_AGE_H, backfilled))

@@ -30,6 +30,7 @@ from mixer import (
     ResultsConfig,
     Transform,
 )
+from mixer.predicates import ParamIsOn
 from products.for_you import params
 from products.for_you.filters import muted_phrases
 from products.for_you.flow import ForYou
@@ -37,7 +38,7 @@ from products.for_you.pages import after, paging_of
 
 
 class Following(RecommendationFlow[Viewer, Post]):
-    """Posts of followed people, newest first, or as a ranker likes that needs nothing looked up; in pages with cursors.
+    """Posts of followed people, newest first; in pages with cursors.
 
     Source: Following, 2026: 100 posts of a year, posts before their reposts, one post a conversation,
     replies among followed people.
@@ -45,16 +46,11 @@ class Following(RecommendationFlow[Viewer, Post]):
 
     label = "following"
 
-    def __init__(
-        self,
-        stores: Stores,
-        ranker: Ranker[Viewer, Post] | None = None,
-        cursors: CursorCodec | None = None,
-    ) -> None:
+    def __init__(self, stores: Stores, cursors: CursorCodec | None = None) -> None:
         self.stores = stores
         self.cursors = cursors
         self.source = InNetwork(stores, params.FOLLOWING_CAP, params.FOLLOWING_AGE_H)
-        self.ranker = ranker or InArrivalOrder(Post.score)  # the source is in order
+        self.ranker = InArrivalOrder(Post.score)  # the source is in order
         self.visibility = Visibility(stores)
 
     def update_target(self, target: Viewer) -> Viewer:
@@ -85,7 +81,7 @@ class Following(RecommendationFlow[Viewer, Post]):
 
     def post_ranker_transform(self) -> Transform[Viewer, Post]:
         unique = OneOfEachOriginal(self.stores, natives_first=True)
-        return unique.then(OneOfEachConversation(self.stores, params.CONVERSATIONS))
+        return unique.then(OneOfEachConversation(self.stores).gated(ParamIsOn(params.CONVERSATIONS)))
 
     def validate_candidates(self) -> CandidatePredicate[Viewer, Post]:
         return Visible(self.visibility).on_error(OnError.DROP)

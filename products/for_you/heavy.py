@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -28,16 +28,16 @@ from components.models.heavy_ranker.trainer import Data, Trainer, calibrate
 from components.models.runtimes import load_chosen, one_thread_pays, threads
 from components.models.weighted_score import WEIGHT_SETS, WeightSet
 from components.rankers.heavy import HeavyRanker, Served, Threaded, on_recap_heads
+from components.rankers.training import sampled
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer
 from mixer import Candidates
 from mixer.params import Params
 from mixer.rankers import KeepOrder
+from products._cli.data import Track
 from products.for_you import params as declared
 from products.for_you.embeddings import NO_EMBEDDINGS, Embeddings
 from products.for_you.training import INPUTS, Collector, Training, moments_of, past_requests
-
-Track = Callable[[Iterable[int]], Iterable[int]]
 
 SPLITS: Mapping[str, tuple[float, float]] = {
     "train": (0.05, 0.75),
@@ -187,16 +187,12 @@ def _replayed(
 ) -> Rows:
     """Candidates of one past request: all that were acted on, and sampled others that stand for the rest."""
     acted = np.isin(found[Post.row], acted_on)
-    others = np.flatnonzero(~acted)
-    drawn = rng.choice(others, min(training.negatives, len(others)), replace=False)
-    chosen = np.concatenate([np.flatnonzero(acted), np.sort(drawn)])
-    weights = np.ones(len(chosen), np.float32)
-    weights[len(chosen) - len(drawn) :] = len(others) / max(len(drawn), 1)
+    chosen, weights = sampled(acted, training.negatives, rng)
     taken = found.pick(chosen)
     given = {column.name: taken[column] for column in INPUTS}
     rows = features.rows(Asked.one(row, now_ms, taken[Post.row], given))
     labels = {HEADS[Action.FAV]: acted[chosen].astype(np.float32)}
-    return attrs.evolve(rows, labels=labels, weights=weights)
+    return attrs.evolve(rows, labels=labels, weights=weights.astype(np.float32))
 
 
 def _fit(

@@ -17,6 +17,7 @@ from mixer import CursorCodec, Direction, Predicate, SideEffect, Target
 from mixer.concurrency import Failure, attempt
 from mixer.pipeline import Branch, MixerPipeline, MixerResult
 from mixer.predicates import predicate
+from mixer.provenance import found_first_by
 from mixer.selectors import (
     Debunch,
     DropMax,
@@ -201,11 +202,7 @@ def _by_stranger(entry: Entry) -> bool:
 def _found_late(entry: Entry) -> bool:
     """Older posts fill a page that would be short; they are not pulled forward, whoever wrote them."""
     assert isinstance(entry, Item)  # noqa: S101 - the posts' flow enters the pool one by one
-    provenance = entry.candidates.provenance
-    if provenance is None or Backfill.label not in provenance.names:
-        return False
-    primary = provenance.primary_of(entry.candidates.handles[entry.row : entry.row + 1])
-    return int(primary[0]) == provenance.names.index(Backfill.label)
+    return bool(found_first_by(entry.candidates.slice(entry.row, entry.row + 1), (Backfill.label,))[0])
 
 
 def _longest_run(viewer: Viewer) -> int:

@@ -22,6 +22,7 @@ from mixer import Deduplicate, Ranker, Transform, chain
 from mixer.predicates import ParamIsOn
 from products.for_you import params
 
+BACKFILL = frozenset({Backfill.label})
 SOURCE_SCORES = {
     "in_network": Post.in_network_score,
     "co_engagement": Post.co_engagement_score,
@@ -57,6 +58,7 @@ def adjusted(stores: Stores) -> Transform[Viewer, Post]:
     """
     slate = DeterminantalSlate(TopicAndAuthor(stores.posts), Post.score, params.SLATE_THETA)
     lift = ColdStartLift(stores.posts, Post.views, params.COLD_START_FOLLOWERS, params.COLD_START_VIEWS)
+    quotas = NetworkQuotas(params.IN_QUOTA, params.OUT_QUOTA, exempt=BACKFILL)
     return (
         Wishes(stores, params.BOOST_MORE, params.BOOST_LESS)
         .then(FeedbackFatigue(stores.decisions[SHOW_LESS], stores.engagements.reverse))
@@ -64,15 +66,11 @@ def adjusted(stores: Stores) -> Transform[Viewer, Post]:
         .then(lift.gated(ParamIsOn(params.COLD_START)))
         .then(AuthorDiversity(Post.author_row, Post.score, params.DECAY, params.FLOOR))
         .then(NetworkDiscount(stores.posts, params.STRANGER_FACTOR))
-        .then(OneOfEachStranger(params.STRANGER_ONCE).observe("one_of_each_stranger"))
+        .then(OneOfEachStranger().gated(ParamIsOn(params.STRANGER_ONCE)).observe("one_of_each_stranger"))
         .then(slate.gated(ParamIsOn(params.SLATE)))
-        .then(OneOfEachConversation(stores, params.CONVERSATIONS))
-        .then(WithoutAncestors(stores, params.WITHOUT_ANCESTORS))
-        .then(OneOfEachStory(stores, params.STORIES))
-        .then(
-            NetworkQuotas(params.IN_QUOTA, params.OUT_QUOTA, frozenset({Backfill.label})).gated(
-                ParamIsOn(params.QUOTAS)
-            )
-        )
-        .then(SourcesLast(frozenset({Backfill.label})))
+        .then(OneOfEachConversation(stores).gated(ParamIsOn(params.CONVERSATIONS)))
+        .then(WithoutAncestors(stores).gated(ParamIsOn(params.WITHOUT_ANCESTORS)))
+        .then(OneOfEachStory(stores).gated(ParamIsOn(params.STORIES)))
+        .then(quotas.gated(ParamIsOn(params.QUOTAS)))
+        .then(SourcesLast(BACKFILL))
     )

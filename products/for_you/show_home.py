@@ -15,11 +15,12 @@ from rich.table import Table
 from components.datasets.files import cache_directory
 from components.models.files import atomic_file
 from components.stores.types import Paging, Refresh, Viewer
+from components.units import HOUR_MS
 from mixer import CursorCodec, Request
 from mixer.pipeline import MixerResult
 from products._cli.application import Workshop
 from products._cli.choices import Choices
-from products._cli.data import Bars, Loaded, chosen_user, open_data, report, require
+from products._cli.data import Bars, Loaded, chosen_user
 from products._cli.serve import console_of, resolved_params
 from products.follow_recs import params as people_params
 from products.follow_recs.product import FOLLOW_RECS
@@ -30,7 +31,6 @@ from products.for_you.home import Home
 from products.for_you.product import FOR_YOU
 
 KEY_BYTES = 32
-HOUR_MS = 3_600_000
 
 
 @attrs.frozen(kw_only=True)
@@ -85,9 +85,7 @@ def show_home(options: HomeOptions) -> None:
 async def _show_home(options: HomeOptions) -> None:
     options.check()
     bars, console = Bars(), console_of()
-    loaded = open_data(options.data, options.world, options.seed, bars)
-    require(loaded.data, "for_you", *FOR_YOU.needs)
-    report(loaded.data, bars.console)
+    loaded = FOR_YOU.open(options.data, options.world, options.seed, bars)
     user = chosen_user(loaded.stores, options.user)
     posts = loaded.stores.posts.index
     if options.pushed is not None and posts.row_of(options.pushed) < 0:

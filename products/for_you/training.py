@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import attrs
@@ -14,14 +14,14 @@ from components.models.logistic import LogisticModel
 from components.rankers.training import Examples, UpToRanker, examples_of, fit, fit_trees
 from components.stores.stores import Stores
 from components.stores.types import Post, Viewer
+from components.units import HOUR_MS
 from mixer import Column, Request
 from mixer.params import Params
 from mixer.rankers import KeepOrder
+from products._cli.data import Track
 from products.for_you.embeddings import NO_EMBEDDINGS, Embeddings
 from products.for_you.flow import ForYou
 from products.for_you.params import MAX_AGE_H
-
-HOUR_MS = 3_600_000
 
 INPUTS: tuple[Column[Any, Any], ...] = (
     Post.in_network,
@@ -75,7 +75,7 @@ async def train(
     stores: Stores,
     params: Params,
     training: Training = Training(),
-    track: Callable[[Iterable[int]], Iterable[int]] = iter,
+    track: Track = iter,
     embeddings: Embeddings = NO_EMBEDDINGS,
 ) -> LogisticModel:
     """Learn the probability that a viewer engages with a post within half the age limit, as a logistic regression.
@@ -89,7 +89,7 @@ async def train_trees(
     stores: Stores,
     params: Params,
     training: Training = Training(),
-    track: Callable[[Iterable[int]], Iterable[int]] = iter,
+    track: Track = iter,
     embeddings: Embeddings = NO_EMBEDDINGS,
 ) -> LightTrees:
     """The same probability, from small trees.
@@ -103,7 +103,7 @@ async def examples(
     stores: Stores,
     params: Params,
     training: Training,
-    track: Callable[[Iterable[int]], Iterable[int]],
+    track: Track,
     embeddings: Embeddings,
 ) -> list[Examples]:
     """What the flow would have had to rank in the past, and what viewers did then.

@@ -240,7 +240,6 @@ class TestProvenance:
         assert table.sources_of(batch.handles).tolist() == [0b01, 0b11, 0b10]
         assert table.primary_of(batch.handles).tolist() == [0, 0, 1]
         assert table.rank_of(batch.handles).tolist() == [0, 1, 1]
-        assert table.score_of(batch.handles).tolist() == pytest.approx([0.9, 0.8, 4.0])
 
     def test_scores_at_every_source_survive_the_merge(self):
         batch = self.merged().deduplicate()

@@ -182,17 +182,6 @@ def test_a_failure_lowers_the_rate_factor_without_being_counted():
     assert factor.value == pytest.approx(0.5)
 
 
-def test_listeners_hear_every_observation_that_counted():
-    clock, heard = Clock(), []
-    factor = latency_factor(clock=clock, initial_delay_s=1.0)
-    factor.add_listener(heard.append)
-    factor.observe(9.0)
-    clock.now_s += 1.0
-    factor.observe(9.0)
-    factor.observe(9.0, asyncio.CancelledError())
-    assert heard == [pytest.approx(0.981)]
-
-
 def test_wrong_arguments_are_listed_together():
     with pytest.raises(ConfigurationError) as caught:
         LinearLatencyQualityFactor(target_latency_s=0.0, percentile=100.0, delta=0.0, initial_delay_s=-1.0)

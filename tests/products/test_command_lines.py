@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -31,8 +29,9 @@ def product(request):
 
 @pytest.fixture
 def call(capsys):
-    def called(product, *arguments, world="tiny"):
-        code = run(APPS[product], f"python -m products.{product}", [*arguments, "--world", world])
+    def called(product, *arguments):
+        world = () if "--world" in arguments else ("--world", "tiny")
+        code = run(APPS[product], f"python -m products.{product}", [*arguments, *world])
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 
@@ -71,7 +70,7 @@ def test_json_is_one_object_with_what_was_promised(call, product):
 def test_the_same_seed_gives_the_same_answer(call, product):
     first, second = (without_times(answer(call, product, "--seed", "3")) for _ in range(2))
     assert first == second
-    assert without_times(answer(call, product, "--seed", "4"))["candidates"] != first["candidates"]
+    assert without_times(answer(call, product))["candidates"] != first["candidates"]
 
 
 def test_a_table_tells_people_what_why_and_how_fast(call, product):
@@ -127,33 +126,16 @@ def test_a_limit_of_zero_is_an_empty_answer(call, product):
     ],
 )
 def test_bad_usage_is_one_line_and_code_2(call, product, arguments, said):
-    code, out, err = (
-        call(product, *arguments, world="tiny") if "--world" not in arguments else _bare(product, arguments)
-    )
+    code, out, err = call(product, *arguments)
     assert (code, out) == (2, "")
     assert said in err
     assert err.startswith("error: ")
     assert err.count("\n") == 1
 
 
-def _bare(product, arguments):
-    done = command(product, *arguments)
-    return done.returncode, done.stdout, done.stderr
-
-
-def command(product, *arguments, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", f"products.{product}", *arguments],
-        cwd=REPOSITORY,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def test_the_command_answers_from_a_shell(product):
-    done = command(product, "--world", "tiny", "--limit", "2", "--json")
+    command = [sys.executable, "-m", f"products.{product}", "--world", "tiny", "--limit", "2", "--json"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(json.loads(done.stdout)["candidates"]) == 2
 
@@ -163,10 +145,13 @@ def test_help_needs_no_numpy(product):
     assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False).returncode == 0
 
 
-def test_colours_stay_away_when_asked(product):
-    done = command(product, "--world", "tiny", FORCE_COLOR="1", NO_COLOR="1")
-    assert done.returncode == 0
-    assert "\x1b[3" not in done.stdout.replace("\x1b[3m", "")  # italics are no colour
+def test_colours_stay_away_when_asked(call, product, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    code, out, _ = call(product)
+    assert code == 0
+    assert "\x1b[3m" in out
+    assert "\x1b[3" not in out.replace("\x1b[3m", "")  # italics are no colour
 
 
 def test_parameters_come_from_the_environment_and_wrong_ones_are_refused(call, monkeypatch):
@@ -191,8 +176,10 @@ def test_parameters_come_from_a_file_and_misspelt_ones_are_refused(call, tmp_pat
 
 def test_a_damaged_ranker_is_trained_again(call, cache, product):
     expected = without_times(answer(call, product))
-    for file in cache.glob(f"{product}-*.npz"):
+    kept = list(cache.glob(f"{product}-logistic-*"))
+    for file in kept:
         file.write_bytes(b"damaged")
+    assert kept
     assert without_times(answer(call, product)) == expected
 
 
@@ -277,12 +264,11 @@ def test_for_you_refuses_data_without_posts(call, tmp_path):
 
 def test_bad_rows_are_counted_and_wrong_files_refused(call, tmp_path, shared):
     source = shared / "data/hetrec2011-lastfm"
-    for file in source.iterdir():
-        shutil.copy(file, tmp_path)
-    tagged = tmp_path / "user_taggedartists.dat.gz"
-    tagged.chmod(0o600)
-    lines = gzip.decompress(tagged.read_bytes()).splitlines(keepends=True)
-    tagged.write_bytes(gzip.compress(b"".join(lines[:20_000]) + b"no numbers at all\n1\t2\tx\t1\t1\t2009\n"))
+    bad = {"user_taggedartists.dat.gz": b"no numbers at all\n1\t2\tx\t1\t1\t2009\n"}
+    for file in source.glob("*.dat.gz"):
+        lines = gzip.decompress(file.read_bytes()).splitlines(keepends=True)
+        part = b"".join(lines[:5_000] if file.name.startswith("user_") else lines)
+        (tmp_path / file.name).write_bytes(gzip.compress(part + bad.get(file.name, b"")))
     archive = tmp_path / "hetrec.tar.gz"
     with tarfile.open(archive, "w:gz") as packed:
         for file in sorted(tmp_path.glob("*.dat.gz")):

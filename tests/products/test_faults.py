@@ -148,6 +148,7 @@ async def test_a_cancelled_request_leaves_nothing_behind(stores, timeline_model,
 class TestEverybody:
     """Random viewers at random moments, and those at the edges: nobody crashes it, no promise is broken."""
 
+    @pytest.mark.parametrize("anyio_backend", ["asyncio"])  # what differs between the loops, the others see
     async def test_random_viewers(self, stores, for_you, rng):
         first = int(stores.posts.created_ms.min())
         users = rng.choice(stores.users.ids, int(os.environ.get("MIXER_RANDOM_VIEWERS", "1500")))

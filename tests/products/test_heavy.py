@@ -44,8 +44,30 @@ def train(stores, data, place, track=iter):
 
 
 @pytest.fixture(scope="module")
-def folder(stores, world, tmp_path_factory):
-    return train(stores, world, tmp_path_factory.mktemp("heavy") / "checkpoint")
+def steps():
+    """The steps of training that were shown."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def folder(stores, world, steps, tmp_path_factory):
+    def track(every):
+        for step in every:
+            steps.append(step)
+            yield step
+
+    return train(stores, world, tmp_path_factory.mktemp("heavy") / "checkpoint", track)
+
+
+@pytest.fixture(scope="module")
+def silent(world):
+    return attrs.evolve(world, tables={**world.tables, "impressions": nothing_shown(world)})
+
+
+@pytest.fixture(scope="module")
+def replayed(stores, silent, tmp_path_factory):
+    """Trained on what the flow would have found."""
+    return train(stores, silent, tmp_path_factory.mktemp("replayed") / "checkpoint")
 
 
 @pytest.fixture(scope="module")
@@ -111,30 +133,20 @@ def test_the_terms_of_a_served_score_can_be_explained(stores, features, folder):
     assert total == pytest.approx(ranked["score"], rel=1e-5)
 
 
-def test_a_checkpoint_is_made_once_and_only_for_its_features(stores, world, features, folder, tmp_path):
+def test_a_checkpoint_is_made_once_and_only_for_its_features(stores, world, silent, features, folder):
     def never(steps):
         raise AssertionError("trained again")
 
     assert train(stores, world, folder, never) == folder
     assert is_trained(folder, features)
-    other = features_of(
-        stores, attrs.evolve(world, tables={**world.tables, "impressions": nothing_shown(world)})
-    )
+    other = features_of(stores, silent)
     assert not is_trained(folder, other)
     with pytest.raises(ValueError, match="train it anew"):
         heavy_ranker(other, folder)
 
 
-def test_progress_counts_every_step(stores, world, tmp_path):
-    seen = []
-
-    def track(steps):
-        for step in steps:
-            seen.append(step)
-            yield step
-
-    train(stores, world, tmp_path / "checkpoint", track)
-    assert seen == list(range(STEPS))
+def test_progress_counts_every_step(folder, steps):
+    assert steps == list(range(STEPS))
 
 
 def test_the_trained_ranker_knows_what_people_like(stores, world, truth, features, folder):
@@ -149,12 +161,10 @@ def test_the_trained_ranker_knows_what_people_like(stores, world, truth, feature
     assert auc(likely, probabilities[:, predictor.heads.index(HEADS[Action.FAV])]) > 0.6
 
 
-def test_without_impressions_the_candidates_of_the_flow_are_the_negatives(stores, world, tmp_path):
-    silent = attrs.evolve(world, tables={**world.tables, "impressions": nothing_shown(world)})
-    place = train(stores, silent, tmp_path / "checkpoint")
-    predictor = Predictor.load(place)
+def test_without_impressions_the_candidates_of_the_flow_are_the_negatives(stores, silent, replayed):
+    predictor = Predictor.load(replayed)
     assert predictor.heads == (HEADS[Action.FAV],)
-    ranking = heavy_ranker(features_of(stores, silent), place)
+    ranking = heavy_ranker(features_of(stores, silent), replayed)
 
     async def answer():
         user = int(stores.users.ids[3])
@@ -165,12 +175,10 @@ def test_without_impressions_the_candidates_of_the_flow_are_the_negatives(stores
     assert (scores > 0).all()
 
 
-def test_replayed_candidates_are_served_what_the_flow_found_out_about_them(stores, world, tmp_path):
-    silent = attrs.evolve(world, tables={**world.tables, "impressions": nothing_shown(world)})
+def test_replayed_candidates_are_served_what_the_flow_found_out_about_them(stores, silent, replayed):
     features = features_of(stores, silent)
     remembering = Remembering(features)
-    ranking = heavy_ranker(features, train(stores, silent, tmp_path / "checkpoint"))
-    flow = ForYou(stores, attrs.evolve(ranking, features=remembering))
+    flow = ForYou(stores, attrs.evolve(heavy_ranker(features, replayed), features=remembering))
 
     async def answer():
         user = int(stores.users.ids[3])

@@ -12,8 +12,6 @@ from attrs.validators import ge, gt, in_, instance_of, le, optional
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 PRESETS = resources.files("components.embeddings.simclusters") / "presets"
 
 

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from components.embeddings.archive import pack_sparse, read_archive, unpack_sparse, write_archive
 from components.embeddings.simclusters.config import SimClustersConfig
 from components.embeddings.simclusters.interests import Interests
 from components.embeddings.simclusters.posts import engagement_weights
 from components.embeddings.simclusters.similarity import row_norms
 from components.graph.edges import inverse, scale_rows
+from components.models.archive import pack_sparse, read_archive, unpack_sparse, write_archive
 from components.stores.ids import IdIndex
 
 FORMAT = "mixer.simclusters/1"
@@ -65,10 +65,6 @@ class SimClusters:
     def authors(self, user_ids: ArrayLike) -> sparse.csr_array:
         """``(n, clusters)`` what authors stand for; rows of unknown users are empty."""
         return take_rows(self.producers, self.users.rows_of(user_ids))
-
-    def user_similarity(self, first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
-        """``(n,)`` cosine of the interests of pairs of users; 0 where one has none."""
-        return row_cosines(self.consumers(first), self.consumers(second))
 
     def author_similarity(self, first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
         """``(n,)`` cosine of pairs of authors; 0 where one has no vector."""

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from components.embeddings.simclusters.config import HOUR_MS, PostConfig
+from components.embeddings.simclusters.config import PostConfig
 from components.embeddings.simclusters.interests import Interests
 from components.graph.edges import top_per_row
 from components.stores.stores import Stores
+from components.units import HOUR_MS
 
 
 def engagement_weights(interests: Interests, config: PostConfig) -> sparse.csr_array:

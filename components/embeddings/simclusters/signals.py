@@ -12,12 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from components.datasets import Action, Dataset
-from components.embeddings.simclusters.config import DAY_MS
 from components.graph.edges import adjacency
 from components.stores.from_dataset import stores_of
 from components.stores.graph import NEVER
 from components.stores.ids import IdIndex
 from components.stores.stores import Stores
+from components.units import DAY_MS
 
 
 @attrs.frozen(eq=False)

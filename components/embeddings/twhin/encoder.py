@@ -10,8 +10,7 @@ from scipy import sparse
 from components.embeddings.twhin.embeddings import TwhinEmbeddings, unit
 from components.embeddings.twhin.relations import POST, USER
 from components.stores.stores import Stores
-
-HOUR_MS = 3_600_000
+from components.units import HOUR_MS
 
 
 @attrs.frozen(eq=False)

@@ -19,8 +19,7 @@ from components.models.real_graph.log import InteractionLog
 from components.models.real_graph.model import RealGraph, RealGraphConfig, train_real_graph
 from components.models.real_graph.trees import TreeConfig
 from components.stores.ids import IdIndex
-
-HOUR_MS = 3_600_000
+from components.units import HOUR_MS
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Learn who will interact with whom.")
 

@@ -17,8 +17,9 @@ from components.evaluation import (
     mean_ratio,
 )
 from components.models.real_graph.features import PairFeatures
-from components.models.real_graph.log import DAY_MS, InteractionLog, Pairs
+from components.models.real_graph.log import InteractionLog, Pairs
 from components.models.real_graph.model import RealGraph, labelled
+from components.units import DAY_MS
 
 METRICS = {"auc": auc, "pr_auc": average_precision}
 

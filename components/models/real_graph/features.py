@@ -12,7 +12,8 @@ import numpy as np
 from attrs.validators import ge, gt, lt
 from numpy.typing import NDArray
 
-from components.models.real_graph.log import DAY_MS, KINDS, InteractionLog, Ints, Pairs
+from components.models.real_graph.log import KINDS, InteractionLog, Ints, Pairs
+from components.units import DAY_MS
 
 Floats = NDArray[np.float64]
 

@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from components.datasets import Action, Dataset, Interaction
 
-DAY_MS = 86_400_000
 NEGATIVE = (Action.NEGATIVE_FEEDBACK_V2, Action.REPORT)
 KINDS = (
     "follow",

@@ -15,15 +15,16 @@ import numpy as np
 from attrs.validators import ge, gt
 from numpy.typing import ArrayLike, NDArray
 
-from components.embeddings.archive import read_archive, write_archive
 from components.embeddings.progress import Progress, ProgressListener, silent
+from components.models.archive import read_archive, write_archive
 from components.models.calibration import KINDS, Calibrator, Identity, fit_calibrator
 from components.models.logistic import LogisticModel, LogisticRegression
 from components.models.real_graph.features import FeatureConfig, PairFeatures, features_of, labels
-from components.models.real_graph.log import DAY_MS, InteractionLog, Pairs
+from components.models.real_graph.log import InteractionLog, Pairs
 from components.models.real_graph.scores import RealGraphScores
 from components.models.real_graph.trees import TreeConfig, Trees, grow
 from components.stores.ids import IdIndex
+from components.units import DAY_MS
 
 FORMAT = "mixer.real-graph/1"
 _TREES = ("feature", "threshold", "left", "right", "value", "roots", "offset")

@@ -7,15 +7,14 @@ from collections.abc import Mapping, Sequence
 import attrs
 import numpy as np
 
-from components.sources.people.strong_ties import others, personal_row
+from components.sources.answers import capped, others, personal_row
 from components.stores.graph import Graph
 from components.stores.stores import Stores
 from components.stores.tally import tally
 from components.stores.types import Account, Viewer, setting
+from components.units import DAY_MS
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
-
-DAY_MS = 86_400_000
 
 
 @attrs.frozen
@@ -34,12 +33,12 @@ class PopularInLanguage(CandidateSource[Viewer, Account]):
     _followers: dict[str, Graph] = attrs.field(init=False, factory=dict, repr=False, eq=False)
 
     def fetch(self, viewer: Viewer) -> Candidates[Account]:
-        language, cap = language_of(self.stores, viewer), viewer.request.scaled(setting(viewer, self.cap))
+        language = language_of(self.stores, viewer)
         if not language:
-            return others(self.stores, viewer, np.empty(0, np.int64), np.empty(0), cap)
+            return Candidates.empty(Account)
         # One more, for the viewer may be among them.
-        rows, counts = self._of(language).most(cap + 1, viewer.history.now_ms)
-        return others(self.stores, viewer, rows, counts, cap)
+        rows, counts = self._of(language).most(capped(viewer, self.cap) + 1, viewer.history.now_ms)
+        return others(self.stores, viewer, rows, counts, self.cap)
 
     def _of(self, language: str) -> Graph:
         """Users to their followers of a language; made once."""
@@ -81,9 +80,7 @@ class RepeatedVisits(CandidateSource[Viewer, Account]):
         visited = self.visits.of(row, now_ms)[old:]
         rows, counts = tally(visited)
         often = counts >= setting(viewer, self.least)
-        return others(
-            self.stores, viewer, rows[often], counts[often], viewer.request.scaled(setting(viewer, self.cap))
-        )
+        return others(self.stores, viewer, rows[often], counts[often], self.cap)
 
 
 @attrs.frozen
@@ -117,8 +114,8 @@ class ContactBook(CandidateSource[Viewer, Account]):
         mine, theirs = (self.owned, self.uploaded) if self.reverse else (self.uploaded, self.owned)
         at, _ = theirs.reverse.expand(mine.of(row, now_ms), before_ms=now_ms)
         rows = np.unique(theirs.reverse.ends[at])
-        cap = (500 if self.reverse else 1000) if self.cap is None else setting(viewer, self.cap)
-        return others(self.stores, viewer, rows, np.ones(len(rows)), viewer.request.scaled(cap))
+        cap = (500 if self.reverse else 1000) if self.cap is None else self.cap
+        return others(self.stores, viewer, rows, np.ones(len(rows)), cap)
 
 
 @attrs.frozen
@@ -146,9 +143,7 @@ class CuratedAccounts(CandidateSource[Viewer, Account]):
         distinct, places = np.unique(rows, return_index=True)
         known = distinct >= 0
         scores = 1.0 / (1.0 + places[known])
-        return others(
-            self.stores, viewer, distinct[known], scores, viewer.request.scaled(setting(viewer, self.cap))
-        )
+        return others(self.stores, viewer, distinct[known], scores, self.cap)
 
 
 def language_of(stores: Stores, viewer: Viewer) -> str:

@@ -8,9 +8,9 @@ import attrs
 import numpy as np
 
 from components.embeddings.twhin.relations import USER
-from components.sources.people.strong_ties import others
+from components.sources.answers import others
 from components.stores.stores import Stores
-from components.stores.types import Account, Viewer, setting
+from components.stores.types import Account, Viewer
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
 
@@ -106,9 +106,8 @@ class NearestAccounts(CandidateSource[Viewer, Account]):
         return self.space.name
 
     def fetch(self, viewer: Viewer) -> Candidates[Account]:
-        cap = viewer.request.scaled(setting(viewer, self.cap))
         if not viewer.controls.personalised:
-            return others(self.stores, viewer, np.empty(0, np.int64), np.empty(0), cap)
+            return Candidates.empty(Account)
         scores = self.space.nearness(viewer.user_id)
         near = np.flatnonzero(scores > 0)
-        return others(self.stores, viewer, near, scores[near], cap)
+        return others(self.stores, viewer, near, scores[near], self.cap)

@@ -11,11 +11,11 @@ from scipy import sparse
 
 from components.graph.edges import adjacency
 from components.graph.walks import personalised_pagerank, salsa
-from components.sources.answers import best
-from components.sources.people.strong_ties import others
+from components.sources.answers import best, others
 from components.stores.stores import History, Stores, mask_of
 from components.stores.tally import tally
 from components.stores.types import Account, Viewer, setting
+from components.units import HOUR_MS
 from mixer import Candidates, CandidateSource
 from mixer.params import Param
 
@@ -56,7 +56,7 @@ class SimilarAccounts(CandidateSource[Viewer, Account]):
         nearest = [start + best(similarity[start:stop], SIMILAR) for start, stop in pairwise(bounds)]
         chosen = np.concatenate([np.empty(0, np.int64), *nearest])
         rows, scores = tally(accounts[chosen], similarity[chosen])
-        return others(self.stores, viewer, rows, scores, viewer.request.scaled(setting(viewer, self.cap)))
+        return others(self.stores, viewer, rows, scores, self.cap)
 
     def _seeds(self, history: History) -> np.ndarray:
         if self.to == "follows":
@@ -98,19 +98,13 @@ class RecentlyFollowedByFollowed(CandidateSource[Viewer, Account]):
 
     def fetch(self, viewer: Viewer) -> Candidates[Account]:
         history, follows = viewer.history, self.stores.follows
-        since_ms = history.now_ms - int(setting(viewer, self.window_h) * 3_600_000)
+        since_ms = history.now_ms - int(setting(viewer, self.window_h) * HOUR_MS)
         friends = np.unique(history.follows)
         at, friend = follows.spans(friends, since_ms, history.now_ms)
         ends = follows.ends[at]
         rows, counts = tally(ends[ends != friends[friend]])
         agreed = counts >= self.proofs
-        return others(
-            self.stores,
-            viewer,
-            rows[agreed],
-            counts[agreed],
-            viewer.request.scaled(setting(viewer, self.cap)),
-        )
+        return others(self.stores, viewer, rows[agreed], counts[agreed], self.cap)
 
 
 @attrs.frozen
@@ -148,7 +142,7 @@ class CircleOfTrust(CandidateSource[Viewer, Account]):
         if len(at):
             scores = self._shares(home, home[seed], number[len(seeds) :], len(members))
             scores[home] = 0.0
-        return others(self.stores, viewer, members, scores, viewer.request.scaled(setting(viewer, self.cap)))
+        return others(self.stores, viewer, members, scores, self.cap)
 
     def _shares(self, home: np.ndarray, source: np.ndarray, end: np.ndarray, nodes: int) -> np.ndarray:
         edges: sparse.csr_array = adjacency(np.stack([source, end], axis=1), nodes)

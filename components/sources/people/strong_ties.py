@@ -6,7 +6,7 @@ import attrs
 import numpy as np
 
 from components.models.real_graph.scores import OUT_OF_NETWORK, OUT_OF_NETWORK_LEAST, RealGraphScores
-from components.sources.answers import accounts_at
+from components.sources.answers import others, personal_row, without
 from components.stores.stores import Stores, mask_of
 from components.stores.tally import tally
 from components.stores.types import Account, Viewer, setting
@@ -44,7 +44,7 @@ class TwoHop(CandidateSource[Viewer, Account]):
         at, friend = graph.expand(friends, before_ms=now_ms, latest=SECOND_DEGREE)
         paths = weights[friend].astype(np.float64) * self.ties.weights[at]
         rows, scores = without(*tally(graph.ends[at], paths), friends)
-        return others(self.stores, viewer, rows, scores, viewer.request.scaled(setting(viewer, self.cap)))
+        return others(self.stores, viewer, rows, scores, self.cap)
 
 
 @attrs.frozen
@@ -71,7 +71,7 @@ class OutOfNetworkTies(CandidateSource[Viewer, Account]):
         weights = self.ties.weights[span]
         strong = np.where(weights >= setting(viewer, self.least), weights, 0.0)
         rows, scores = without(graph.ends[span], strong, history.follows)
-        return others(self.stores, viewer, rows, scores, viewer.request.scaled(setting(viewer, self.cap)))
+        return others(self.stores, viewer, rows, scores, self.cap)
 
 
 @attrs.frozen
@@ -93,7 +93,7 @@ class MutualFollows(CandidateSource[Viewer, Account]):
         ends, friend = self._mutual(friends, history.now_ms)
         kept = _last_of_each(friend, SECOND_DEGREE)
         rows, scores = without(*tally(ends[kept]), friends)
-        return others(self.stores, viewer, rows, scores, viewer.request.scaled(setting(viewer, self.cap)))
+        return others(self.stores, viewer, rows, scores, self.cap)
 
     def _mutual(self, rows: np.ndarray, now_ms: int) -> tuple[np.ndarray, np.ndarray]:
         """Whom each row follows, oldest follow first, and is followed by; and for each the index into ``rows``."""
@@ -127,27 +127,7 @@ class TriangularLoops(CandidateSource[Viewer, Account]):
         found = followers[closing[followers] & ~history.follow_mask[followers]]
         degrees = follows.degrees(found, now_ms) + follows.reverse.degrees(found, now_ms)
         scores = 1.0 / np.maximum(1, degrees)
-        return others(self.stores, viewer, found, scores, viewer.request.scaled(setting(viewer, self.cap)))
-
-
-def personal_row(viewer: Viewer) -> int:
-    """The viewer's row; -1, as for a stranger, for somebody who wants nothing personal."""
-    return viewer.history.row if viewer.controls.personalised else -1
-
-
-def others(
-    stores: Stores, viewer: Viewer, rows: np.ndarray, scores: np.ndarray, cap: int
-) -> Candidates[Account]:
-    """The accounts with the highest scores above 0 but the viewer, given distinct rows in any order."""
-    order = np.argsort(rows)
-    order = order[rows[order] != viewer.history.row]
-    return accounts_at(stores, rows[order], scores[order], cap)
-
-
-def without(rows: np.ndarray, scores: np.ndarray, unwanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and their scores but some rows."""
-    kept = ~np.isin(rows, unwanted)
-    return rows[kept], scores[kept]
+        return others(self.stores, viewer, found, scores, self.cap)
 
 
 def _last_of_each(group: np.ndarray, most: int) -> np.ndarray:

@@ -87,13 +87,6 @@ class EdgeStore:
         with self._lock:
             return self.forward.expand(sources, latest)
 
-    def reverse_expand(
-        self, ends: ArrayLike, latest: int | None = None
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Edges of many ends: sources, times, and for each the index into ``ends``."""
-        with self._lock:
-            return self.backward.expand(ends, latest)
-
     def edges(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Sources, ends and times of all edges that sources keep; of each source the oldest first."""
         with self._lock:

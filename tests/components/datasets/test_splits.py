@@ -15,7 +15,6 @@ from components.datasets import (
     assert_features_ignore_the_future,
     assert_no_leak,
     generate,
-    load,
     split_at,
     split_by_time,
 )
@@ -99,10 +98,9 @@ class TestSplits:
         with pytest.raises(DataError, match="got none"):
             split_by_time(Dataset("empty", {}, 1))
 
-    def test_interactions_between_users_are_split_too(self, shared):
-        data = load(shared / "data" / "higgs-twitter")
-        split = split_by_time(data, 0.1, 0.1)
-        assert len(split.test.data.interactions) == pytest.approx(0.1 * len(data.interactions), rel=0.01)
+    def test_interactions_between_users_are_split_too(self, higgs):
+        split = split_by_time(higgs, 0.1, 0.1)
+        assert len(split.test.data.interactions) == pytest.approx(0.1 * len(higgs.interactions), rel=0.01)
         assert 0.1 < split.cold_users(split.test.data.interactions, "interactions").mean() < 0.9
 
 

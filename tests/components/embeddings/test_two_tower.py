@@ -161,7 +161,7 @@ def test_log_q_keeps_popular_posts_from_being_punished(monkeypatch):
     stores = planted()
     config = attrs.evolve(
         SMALL,
-        epochs=8,
+        epochs=4,
         id_dropout=0.0,
         negatives=HardNegatives(popular=64, hardest=0),
         towers=attrs.evolve(SMALL.towers, temperature=0.2),

@@ -6,15 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.graph.edges import adjacency
-from components.graph.walks import (
-    SalsaExpansionConfig,
-    personalised_pagerank,
-    salsa,
-    salsa_expansion,
-    triangular_loops,
-    two_hop,
-    without,
-)
+from components.graph.walks import personalised_pagerank, salsa
 
 NODES = 7
 EDGES = st.lists(st.tuples(st.integers(0, NODES - 1), st.integers(0, NODES - 1)), max_size=30)
@@ -22,37 +14,6 @@ EDGES = st.lists(st.tuples(st.integers(0, NODES - 1), st.integers(0, NODES - 1))
 
 def following(edges):
     return {u: {v for w, v in edges if w == u and v != u} for u in range(NODES)}
-
-
-@given(EDGES)
-def test_two_hops_equal_counting_paths_to_strangers(edges):
-    follows = following(edges)
-    got = two_hop(adjacency(edges, NODES), adjacency(edges, NODES), NODES).toarray()
-    for viewer in range(NODES):
-        for candidate in range(NODES):
-            paths = sum(candidate in follows[friend] for friend in follows[viewer])
-            stranger = candidate != viewer and candidate not in follows[viewer]
-            assert got[viewer, candidate] == (paths if stranger else 0)
-
-
-def test_two_hops_multiply_weights_and_keep_the_best():
-    first = adjacency([[0, 1], [0, 2]], 6, [0.9, 0.2])
-    second = adjacency([[1, 3], [2, 3], [2, 4], [1, 5]], 6, [1.0, 1.0, 3.0, 0.1])
-    best = two_hop(first, second, 2)
-    assert best.indices.tolist() == [3, 4]
-    assert best.data.tolist() == pytest.approx([1.1, 0.6])
-
-
-@given(EDGES)
-def test_triangular_loops_equal_the_definition(edges):
-    follows = following(edges)
-    got = triangular_loops(adjacency(edges, NODES)).toarray()
-    for v in range(NODES):
-        for u in range(NODES):
-            loop = u != v and v in follows[u] and u not in follows[v]
-            loop = loop and any(u in follows[w] for w in follows[v])
-            degree = len(follows[u]) + sum(u in follows[w] for w in follows)
-            assert got[v, u] == (pytest.approx(1 / max(1, degree)) if loop else 0.0)
 
 
 @settings(max_examples=25)
@@ -92,39 +53,9 @@ def test_salsa_equals_a_walk_step_by_step(edges, seeds):
     assert got.hubs.sum() == pytest.approx(1.0)
 
 
-def test_expansion_wants_two_connectors_sums_scores_and_names_three():
-    similar = adjacency(
-        [[0, 5], [1, 5], [2, 5], [3, 5], [0, 6], [1, 6], [2, 7], [0, 1]],
-        8,
-        [0.1, 0.4, 0.3, 0.2, 0.9, 0.9, 5.0, 9.0],
-    )
-    found = salsa_expansion(similar, [0, 1, 2, 3])
-    assert found.candidates.tolist() == [6, 5]
-    assert found.scores.tolist() == pytest.approx([1.8, 1.0])
-    assert [proof.tolist() for proof in found.connectors] == [[0, 1], [1, 2, 3]]
-    assert salsa_expansion(similar, [2]).candidates.tolist() == [7, 5]
-    assert salsa_expansion(similar, []).candidates.tolist() == []
-    one_each = SalsaExpansionConfig(neighbours=1, connectors=1)
-    assert salsa_expansion(similar, [1, 2], one_each).candidates.tolist() == [7, 6]
-
-
-def test_expansion_defaults_are_the_published_ones():
-    config = SalsaExpansionConfig()
-    assert (config.neighbours, config.connectors, config.proofs, config.results) == (2000, 2, 3, 200)
-
-
-@pytest.mark.parametrize(("seeds", "weights"), [([], None), ([0], [0.0]), ([0], [-1.0]), ([0], [1.0, 2.0])])
-def test_walks_need_a_seed_of_positive_weight(seeds, weights):
-    for walk in (personalised_pagerank, salsa):
-        with pytest.raises(ValueError, match="seeds"):
-            walk(adjacency([[0, 1]], 2), seeds, weights)
+@pytest.mark.parametrize("walk", [personalised_pagerank, salsa])
+def test_walks_need_a_seed_in_the_graph(walk):
+    with pytest.raises(ValueError, match="seeds: expected one at least"):
+        walk(adjacency([[0, 1]], 2), [])
     with pytest.raises(ValueError, match="0 to 1"):
-        salsa(adjacency([[0, 1]], 2), [2])
-
-
-def test_walks_of_empty_graphs_are_empty():
-    empty = adjacency([], 0)
-    assert two_hop(empty, empty, 3).shape == (0, 0)
-    assert triangular_loops(empty).shape == (0, 0)
-    assert triangular_loops(adjacency([], 4)).nnz == 0
-    assert without(adjacency([[0, 1]], 2), adjacency([[0, 1]], 2)).nnz == 0
+        walk(adjacency([[0, 1]], 2), [2])

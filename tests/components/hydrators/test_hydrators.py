@@ -7,9 +7,9 @@ import pytest
 from components.datasets import generate
 from components.hydrators.accounts import Connections, SharedInterests
 from components.hydrators.posts import Affinity, NetworkStatus, Popularity, PostTraits
-from components.sources.posts import HOUR_MS
 from components.stores.from_dataset import stores_of
 from components.stores.types import Account, Post, Viewer
+from components.units import HOUR_MS
 from mixer import Candidates, Request
 
 DATA = generate("tiny", seed=4).dataset

@@ -92,7 +92,7 @@ def test_a_saved_model_answers_the_same(tmp_path: Path) -> None:
 def test_a_foreign_file_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "other.npz"
     np.savez(path, something=np.ones(3))
-    with pytest.raises(ValueError, match=r"other\.npz: expected a logistic model"):
+    with pytest.raises(ValueError, match=r"other\.npz: expected an archive of format mixer\.logistic"):
         LogisticModel.load(path)
 
 

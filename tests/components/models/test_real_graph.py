@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.datasets import load, load_world
+from components.datasets import load_world
 from components.evaluation import Bootstrap, auc, average_precision, expected_calibration_error
 from components.models.real_graph.evaluate import counts, evaluate_real_graph
 from components.models.real_graph.features import (
@@ -22,7 +22,7 @@ from components.models.real_graph.features import (
     rollup,
     strongest,
 )
-from components.models.real_graph.log import DAY_MS, KINDS, InteractionLog, Pairs
+from components.models.real_graph.log import KINDS, InteractionLog, Pairs
 from components.models.real_graph.model import (
     RealGraph,
     RealGraphConfig,
@@ -33,6 +33,7 @@ from components.models.real_graph.scores import RealGraphScores, seed_weights
 from components.models.real_graph.trees import TreeConfig, grow
 from components.stores.graph import Graph
 from components.stores.ids import IdIndex
+from components.units import DAY_MS
 
 FAV, REPLY = KINDS.index("fav"), KINDS.index("reply")
 NOW = 10 * DAY_MS
@@ -332,8 +333,8 @@ def test_engagements_of_the_world_become_interactions_with_authors():
 
 
 @pytest.mark.slow
-def test_the_model_beats_counts_on_higgs(shared):
-    log = InteractionLog.of_dataset(load(shared / "data" / "higgs-twitter"))
+def test_the_model_beats_counts_on_higgs(higgs):
+    log = InteractionLog.of_dataset(higgs)
     at_ms = int(log.time_ms[-1]) - 2 * DAY_MS
     chosen = log.source % 3 == 0
     log = InteractionLog.of(*(part[chosen] for part in (log.source, log.target, log.kind, log.time_ms)))

@@ -13,7 +13,6 @@ from components.models.weighted_score import (
     WEIGHT_SETS,
     WeightSet,
     good_click,
-    in_network_only,
     mutual_reply_boost,
     offset,
     video_quality_view_gate,
@@ -103,10 +102,6 @@ def test_video_views_count_for_long_videos_and_small_viewers() -> None:
     np.testing.assert_array_equal(video_quality_view_gate(p, durations, 9_999), [0, 0.5, 0, 0.5])
     np.testing.assert_array_equal(video_quality_view_gate(p, durations, None), [0, 0.5, 0, 0.5])
     np.testing.assert_array_equal(video_quality_view_gate(p, durations, 10_000), [0, 0, 0, 0])
-
-
-def test_unexplored_counts_in_network_only() -> None:
-    np.testing.assert_array_equal(in_network_only(np.array([0.5, 0.5]), np.array([True, False])), [0.5, 0.0])
 
 
 def test_heads_without_a_weight_are_refused() -> None:

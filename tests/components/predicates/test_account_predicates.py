@@ -24,9 +24,10 @@ from components.stores.from_dataset import stores_of
 from components.stores.graph import Graph
 from components.stores.impressions import ImpressionStore
 from components.stores.labels import AccountLabel, SafetyLabels, bit_of
-from components.stores.requests import DAY_MS, PeopleRequest, RequestBuilder, people_lookups
+from components.stores.requests import PeopleRequest, RequestBuilder, people_lookups
 from components.stores.stores import BLOCK, DISMISSED, MUTE
 from components.stores.types import Account, Viewer
+from components.units import DAY_MS
 from mixer import Candidates, OnError, Provenance, Request
 from mixer.params import Params, param
 

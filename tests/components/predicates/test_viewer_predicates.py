@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.datasets import generate
-from components.predicates.viewer import HOUR_MS, MaxAge, NotIn, NotSeen, known_user
+from components.predicates.viewer import MaxAge, NotIn, NotSeen, known_user
 from components.stores.from_dataset import stores_of
 from components.stores.impressions import ImpressionStore
 from components.stores.types import Post, Viewer
+from components.units import HOUR_MS
 from mixer import Candidates, Request
 
 STORES = stores_of(generate("tiny", seed=2).dataset)

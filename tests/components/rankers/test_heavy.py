@@ -232,7 +232,7 @@ def test_trees_survive_a_file_and_other_files_are_refused(tmp_path):
     np.testing.assert_array_equal(again.predict_proba(features), trees.predict_proba(features))
     assert again.feature_names == trees.feature_names
     (tmp_path / "other").write_bytes(b"no archive")
-    with pytest.raises(ValueError, match="archive of trees"):
+    with pytest.raises(ValueError, match="archive of format mixer-light-trees"):
         LightTrees.load(tmp_path / "other")
 
 

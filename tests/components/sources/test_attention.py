@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.datasets import Dataset, Table
-from components.sources.attention import HOUR_MS, Reciprocation, TrendingAccounts
+from components.sources.attention import Reciprocation, TrendingAccounts
 from components.stores.from_dataset import stores_of
 from components.stores.types import Account, Viewer
+from components.units import HOUR_MS
 from mixer import Request
 
 NOW = 10 * HOUR_MS

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from components.datasets import generate
 from components.sources.accounts import FriendsOfFriends, MutualInterest, PopularAccounts
 from components.sources.answers import best
-from components.sources.posts import HOUR_MS, CoEngagement, InNetwork, PopularPosts
+from components.sources.posts import CoEngagement, InNetwork, PopularPosts
 from components.stores.from_dataset import stores_of
 from components.stores.types import Viewer
+from components.units import HOUR_MS
 from mixer import Request
 
 AGE_H, WINDOW_H = 48.0, 24.0

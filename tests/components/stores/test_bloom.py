@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.stores.bloom import DAY_MS, BloomFilter, SeenFilters
+from components.stores.bloom import BloomFilter, SeenFilters
+from components.units import DAY_MS
 
 ids = st.lists(st.integers(-(2**63), 2**63 - 1), max_size=50)
 

@@ -88,7 +88,6 @@ def test_the_best_of_a_conversation_stands_where_its_first_stood(made):
             same = [one for one in order if key[one[0]] == key[row]]
             expected.append(10 + max(same, key=lambda one: one[1])[0])  # the first of the best
     assert kept == expected
-    assert OneOfEachConversation(stores, enabled=False).transform(VIEWER, batch) is batch
 
 
 SAME = (
@@ -165,4 +164,3 @@ def test_what_another_candidate_answers_is_displayed_with_that_one(made, data):
             answered.add(above)
             above = references[above - 10]
     assert kept == [10 + row for row in rows if 10 + row not in answered]
-    assert len(WithoutAncestors(stores, enabled=False).transform(VIEWER, batch_of(stores, rows))) == len(rows)

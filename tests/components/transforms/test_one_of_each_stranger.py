@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from components.stores.types import Post, Viewer
 from components.transforms.diversity import OneOfEachStranger
 from mixer import Candidates, Deduplicate, Provenance, Request
-from mixer.params import Params, param
 
 VIEWER = Viewer(1, request=Request(id="r"))
 ROWS = st.lists(
@@ -61,11 +60,3 @@ def test_a_post_found_twice_is_of_the_source_that_found_it_first():
     twice = batch.with_columns({Post.id: np.array([0, 1, 0])})
     once = Deduplicate().transform(VIEWER, twice)
     assert OneOfEachStranger().transform(VIEWER, once).ids.tolist() == [1]
-
-
-def test_it_can_be_switched_off():
-    switch = param("test.one_of_each_stranger", True, doc="On?")
-    batch = batch_of([(1, False, 0.1), (1, False, 0.3)], [2, 0, 0])
-    for on, left in ((True, [1]), (False, [0, 1])):
-        viewer = Viewer(1, request=Request(id="r", params=Params.of({switch: on})))
-        assert OneOfEachStranger(switch).transform(viewer, batch).ids.tolist() == left

@@ -13,7 +13,6 @@ from components.stores.ids import IdIndex
 from components.stores.posts import PostStore
 from components.stores.types import Post, Viewer
 from components.transforms.scoring import (
-    DAY_MS,
     AuthorBoost,
     ColdStartLift,
     FeedbackFatigue,
@@ -23,6 +22,7 @@ from components.transforms.scoring import (
     SourceBoosts,
 )
 from components.transforms.slates import DeterminantalSlate, MarginalRelevance, greedy_map
+from components.units import DAY_MS
 from mixer import Candidates, Provenance, Request, Target
 
 STORE = PostStore.build(
@@ -70,7 +70,7 @@ def test_the_published_boosts_of_authors():
     inside, outside = (batch([1.0] * 4, in_network=[known] * 4) for known in (True, False))
     assert after(AuthorBoost(STORE, authors), inside) == {0: 4.0, 1: 1.0, 2: 1.0, 3: 1.0}
     assert after(AuthorBoost(STORE, authors), outside)[0] == 2.0
-    creators = AuthorBoost.of_creators(STORE, authors)
+    creators = AuthorBoost(STORE, authors, 1.1, 1.3)
     assert after(creators, inside)[0] == pytest.approx(1.1)
     assert after(creators, outside)[0] == pytest.approx(1.3)
 

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from components.datasets import generate
 from components.stores.from_dataset import stores_of
+from components.stores.tally import earlier_equal
 from components.stores.types import Account, Post, Viewer
-from components.transforms.diversity import AuthorDiversity, earlier_equal
+from components.transforms.diversity import AuthorDiversity
 from components.transforms.ranking_input import FirstToRank, SourceScores, SourcesLast
 from components.transforms.showing import PostText, account_proof, post_proof
 from mixer import Candidates, Provenance, Request, Target

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from components.datasets import generate
-from components.embeddings.simclusters.config import HOUR_MS, PostConfig, load_config
+from components.embeddings.simclusters.config import PostConfig, load_config
 from components.embeddings.simclusters.index import PostClusters
 from components.embeddings.simclusters.posts import author_vectors, engagement_weights
 from components.embeddings.simclusters.signals import Signals
 from components.embeddings.simclusters.train import train
 from components.stores.from_dataset import stores_of
+from components.units import HOUR_MS
 
 
 @pytest.fixture(scope="module")

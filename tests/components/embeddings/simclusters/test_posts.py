@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from components.embeddings.simclusters.config import HOUR_MS, PostConfig
+from components.embeddings.simclusters.config import PostConfig
 from components.embeddings.simclusters.interests import interested_in
 from components.embeddings.simclusters.posts import (
     PostSums,
@@ -20,6 +20,7 @@ from components.stores.graph import Graph
 from components.stores.ids import IdIndex
 from components.stores.posts import PostStore
 from components.stores.stores import ENGAGEMENT, Stores
+from components.units import HOUR_MS
 
 USERS, POSTS, CLUSTERS = 5, 6, 3
 WEIGHTS = sparse.csr_array(np.array([[1.0, 0, 0], [0.5, 2, 0], [0, 0, 0.25], [0, 0, 0], [3, 1, 1]]))

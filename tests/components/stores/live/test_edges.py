@@ -75,7 +75,7 @@ class EdgeStoreIsLikeLists(RuleBasedStateMachine):
         ends, times, which = self.store.expand(asked, latest=2)
         expected = [(at, *one) for at, id in enumerate(asked) for one in self.forward.get(id, [])[-2:]]
         assert list(zip(which.tolist(), ends.tolist(), times.tolist(), strict=True)) == expected
-        sources, _, which = self.store.reverse_expand(asked)
+        sources, _, which = self.store.backward.expand(asked)
         expected = [(at, one[0]) for at, id in enumerate(asked) for one in self.backward.get(id, [])]
         assert list(zip(which.tolist(), sources.tolist(), strict=True)) == expected
 

@@ -1,4 +1,4 @@
-"""How everything trained here is saved: one ``.npz`` file with arrays and a JSON header that names its format."""
+"""How what was trained is saved: one ``.npz`` file with arrays and a JSON header that names its format."""
 
 from __future__ import annotations
 
