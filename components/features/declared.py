@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from components.models.heavy_ranker.config import FeatureConfig, IdConfig, NormConfig
 from components.models.heavy_ranker.rows import Rows
 
-Subject = Literal["viewer", "post", "author", "pair", "time"]
+Subject = Literal["viewer", "post", "author", "pair", "similarity", "time"]
 Kind = Literal["continuous", "binary", "id"]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 import numpy as np
@@ -23,6 +23,16 @@ PRIOR_IMPRESSIONS = 5.0
 """A rate is taken over this many impressions more than there were, at the usual rate of everybody."""
 USUAL_RATE = 0.1
 EVENTS = ("impressions", "engagements")
+
+
+class Encoder(Protocol):
+    """Vectors of users and posts in one space; zeros are unknown."""
+
+    name: str
+
+    def user_vectors(self, user_ids: NDArray[np.int64]) -> NDArray[np.float32]: ...
+
+    def post_vectors(self, post_rows: NDArray[np.int64], at_ms: int) -> NDArray[np.float32]: ...
 
 
 @attrs.frozen
@@ -202,6 +212,37 @@ class TimeOfDay:
 
 
 @attrs.frozen(eq=False)
+class Similarity:
+    """Dot product and cosine of the viewer's and the post's vectors; missing where either is unknown.
+
+    Args:
+        journal: where users and posts are.
+        encoder: makes the vectors; it must not have learned from what came after the requests.
+    """
+
+    journal: Journal = attrs.field(repr=False)
+    encoder: Encoder
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        names = (f"similarity.{self.encoder.name}.{kind}" for kind in ("dot", "cosine"))
+        return tuple(Feature(name, "similarity", ("engagements", "follows")) for name in names)
+
+    def compute(self, asked: Asked) -> Sequence[NDArray[Any]]:
+        users = self.encoder.user_vectors(self.journal.stores.users.ids[asked.viewer]).astype(np.float64)
+        dots, norms = np.full(len(asked), np.nan), np.full(len(asked), np.nan)
+        bounds = np.searchsorted(asked.request, np.arange(len(asked.viewer) + 1))
+        for request, user in enumerate(users):
+            pairs = slice(bounds[request], bounds[request + 1])
+            posts = self.encoder.post_vectors(asked.post[pairs], int(asked.now_ms[request]))
+            # Row by row, so that a pair's similarity does not depend on who else is asked about.
+            dots[pairs] = (posts.astype(np.float64) * user).sum(axis=1)
+            norms[pairs] = np.sqrt((posts.astype(np.float64) ** 2).sum(axis=1) * (user**2).sum())
+        known = norms > 0
+        return [np.where(known, dots, np.nan), np.where(known, dots / np.where(known, norms, 1.0), np.nan)]
+
+
+@attrs.frozen(eq=False)
 class Given:
     """What sources and hydrators of a flow found out about its candidates; missing where they did not."""
 
@@ -216,11 +257,14 @@ class Given:
         return [asked.given.get(name, nothing) for name in self.names]
 
 
-def heavy_features(journal: Journal, given: Sequence[str] = ()) -> FeatureSet:
+def heavy_features(
+    journal: Journal, encoders: Sequence[Encoder] = (), given: Sequence[str] = ()
+) -> FeatureSet:
     """The features of the heavy ranker; all that they know, they know as of the request.
 
     Args:
         journal: what happened.
+        encoders: whose similarities are features.
         given: names of columns that candidates bring along.
     """
     groups: list[FeatureGroup] = [*_aggregates(journal), Shares(journal)]
@@ -229,7 +273,7 @@ def heavy_features(journal: Journal, given: Sequence[str] = ()) -> FeatureSet:
         groups.append(Identities(journal))
     if journal.has_entities:
         groups.append(Entities(journal))
-    return FeatureSet(tuple(groups))
+    return FeatureSet((*groups, *(Similarity(journal, encoder) for encoder in encoders)))
 
 
 def _aggregates(journal: Journal) -> list[FeatureGroup]:

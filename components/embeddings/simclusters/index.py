@@ -120,6 +120,11 @@ class PostClusters:
     def _squares(self) -> NDArray[np.float64]:
         return self.lengths**2
 
+    def top_posts(self, cluster: int, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Rows of the up to ``k`` best posts of a cluster, best first, and their values."""
+        start, stop = int(self.starts[cluster]), int(self.starts[cluster + 1])
+        return self.posts[start : min(stop, start + k)], self.values[start : min(stop, start + k)]
+
     def search(
         self,
         source: sparse.csr_array,
@@ -127,12 +132,14 @@ class PostClusters:
         options: SearchOptions | None = None,
         *,
         at_ms: int | None = None,
+        exclude: NDArray[np.integer] | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The up to ``k`` nearest posts of one source, best first.
 
         Args:
             source: ``(1, clusters)`` of a user, author or post.
             at_ms: moment that ages of posts are counted from; that of the index if not given.
+            exclude: post rows to leave out, such as the source itself.
 
         Returns:
             Rows of posts and their scores; equal scores in order of row.
@@ -147,7 +154,7 @@ class PostClusters:
         starts = self.starts[best.indices]
         stops = np.minimum(self.starts[best.indices + 1], starts + chosen.posts)
         at, owner = flattened(starts, stops)
-        at, owner = self._allowed(at, owner, chosen, self.at_ms if at_ms is None else at_ms)
+        at, owner = self._allowed(at, owner, chosen, self.at_ms if at_ms is None else at_ms, exclude)
         if not len(at):
             return _NOTHING
         found, local = _numbered(self.posts[at], len(self.created_ms))
@@ -165,11 +172,15 @@ class PostClusters:
         owner: NDArray[np.int64],
         options: SearchOptions,
         now_ms: int,
+        exclude: NDArray[np.integer] | None,
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        created = self.created_ms[self.posts[at]]
+        posts = self.posts[at]
+        created = self.created_ms[posts]
         allowed = created <= now_ms - options.min_age_ms
         if options.max_age_ms is not None:
             allowed &= created >= now_ms - options.max_age_ms
+        if exclude is not None and len(exclude):
+            allowed &= ~np.isin(posts, exclude)
         return at[allowed], owner[allowed]
 
 

@@ -66,6 +66,10 @@ class SimClusters:
         """``(n, clusters)`` what authors stand for; rows of unknown users are empty."""
         return take_rows(self.producers, self.users.rows_of(user_ids))
 
+    def user_similarity(self, first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
+        """``(n,)`` cosine of the interests of pairs of users; 0 where one has none."""
+        return row_cosines(self.consumers(first), self.consumers(second))
+
     def author_similarity(self, first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
         """``(n,)`` cosine of pairs of authors; 0 where one has no vector."""
         return row_cosines(self.authors(first), self.authors(second))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from components.datasets import Action, Dataset, Table, generate
 from components.features.counts import EventCounts
 from components.features.declared import Asked, Feature, FeatureSet
-from components.features.groups import TimeOfDay, heavy_features
+from components.features.groups import Similarity, TimeOfDay, heavy_features
 from components.features.journal import CHANNELS, Journal
 from components.features.labels import HEADS, LABEL_WINDOW_MS, shown_examples
 from components.models.heavy_ranker.config import IdConfig
@@ -155,6 +156,30 @@ def test_parts_hold_whole_requests_and_everything_once(examples, pairs):
     assert np.concatenate([part.asked.post for part in parts]).tolist() == examples.asked.post.tolist()
     assert sum(len(part.asked.viewer) for part in parts) == len(examples.asked.viewer)
     assert all(len(np.unique(part.asked.request)) == len(part.asked.viewer) for part in parts)
+
+
+@attrs.frozen
+class Encoder:
+    name: str = "toy"
+
+    def user_vectors(self, user_ids):
+        return np.stack([user_ids % 3, user_ids % 2], axis=1).astype(np.float32)
+
+    def post_vectors(self, post_rows, at_ms):
+        return np.stack([post_rows % 2, np.full(len(post_rows), at_ms % 5)], axis=1).astype(np.float32)
+
+
+def test_similarity_is_missing_without_a_vector(stores, world):
+    group = Similarity(Journal.of(stores, world.dataset), Encoder())
+    users = stores.users.ids
+    asked = Asked(np.array([0, 5]), np.array([5, 6]), np.array([0, 0, 1]), np.array([2, 3, 3]))
+    dots, cosines = group.compute(asked)
+    first, second = Encoder().user_vectors(users[[0, 5]])
+    assert np.isnan([dots[0], cosines[0]]).all()  # the post's vector is zero
+    assert dots[1] == first @ [1, 0]
+    if np.any(second):
+        assert cosines[2] == pytest.approx(second @ [1, 1] / np.linalg.norm(second) / np.sqrt(2))
+    assert {feature.of for feature in group.features} == {"similarity"}
 
 
 def test_names_are_distinct_and_ids_have_tables():

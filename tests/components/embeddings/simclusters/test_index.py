@@ -98,9 +98,9 @@ def test_a_cluster_lists_its_best_posts_first(matrix, keep):
     for cluster in range(CLUSTERS):
         column = matrix[:, cluster]
         expected = sorted(np.flatnonzero(column).tolist(), key=lambda post: (-column[post], post))[:keep]
-        listed = slice(*index.starts[cluster : cluster + 2])
-        assert index.posts[listed].tolist() == expected
-        assert index.values[listed].tolist() == column[expected].tolist()
+        rows, values = index.top_posts(cluster, 10)
+        assert rows.tolist() == expected
+        assert values.tolist() == column[expected].tolist()
 
 
 def test_a_post_seen_in_one_cluster_scores_that_clusters_share_of_the_source():
@@ -113,11 +113,12 @@ def test_a_post_seen_in_one_cluster_scores_that_clusters_share_of_the_source():
 def test_posts_below_the_least_indexed_value_are_not_in_the_index():
     sums = sparse.csr_array(np.array([[0.0009], [0.001]]))
     index = PostClusters.build(sums, CREATED[:2], PostConfig(), AT)
-    assert index.posts.tolist() == [1]
+    assert index.top_posts(0, 5)[0].tolist() == [1]
 
 
-def test_empty_sources_find_nothing():
+def test_excluded_posts_and_empty_sources_find_nothing():
     index = PostClusters.build(sparse.csr_array([[1.0]]), CREATED[:1], PostConfig(), AT)
+    assert index.search(sparse.csr_array([[1.0]]), 5, ANY, exclude=np.array([0]))[0].tolist() == []
     assert index.search(sparse.csr_array((1, 1)), 5, ANY)[0].tolist() == []
 
 

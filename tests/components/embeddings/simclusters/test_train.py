@@ -18,7 +18,7 @@ from components.embeddings.simclusters.config import (
 )
 from components.embeddings.simclusters.index import SearchOptions
 from components.embeddings.simclusters.model import SimClusters
-from components.embeddings.simclusters.search import SimClustersSearch
+from components.embeddings.simclusters.search import SimClustersEncoder, SimClustersSearch
 from components.embeddings.simclusters.signals import Signals, liked_stores
 from components.embeddings.simclusters.similarity import producer_similarity, producers_of
 from components.embeddings.simclusters.train import train
@@ -85,7 +85,7 @@ def test_users_whom_nobody_follows_have_empty_vectors(users):
     model = train(Signals.build(np.arange(users), []), SMALL)
     assert model.consumers(np.arange(5)).nnz == 0
     assert model.authors([0]).nnz == 0
-    assert model.author_similarity([0], [1]).tolist() == [0.0]
+    assert model.user_similarity([0], [1]).tolist() == [0.0]
 
 
 class InterruptionError(Exception):
@@ -150,10 +150,10 @@ def test_a_damaged_file_is_refused(tmp_path):
 
 def test_everybody_is_like_themselves_and_alike_both_ways(model):
     rng = np.random.default_rng(0)
-    authors = model.users.ids[np.diff(model.producers.indptr) > 0]
-    first, second = rng.choice(authors, 50), rng.choice(authors, 50)
-    assert model.author_similarity(authors, authors) == pytest.approx(np.ones(len(authors)), abs=1e-6)
-    assert model.author_similarity(first, second) == pytest.approx(model.author_similarity(second, first))
+    users = model.users.ids[np.diff(model.consumer_matrix.indptr) > 0]
+    first, second = rng.choice(users, 50), rng.choice(users, 50)
+    assert model.user_similarity(users, users) == pytest.approx(np.ones(len(users)), abs=1e-6)
+    assert model.user_similarity(first, second) == pytest.approx(model.user_similarity(second, first))
 
 
 def test_similar_authors_are_the_nearest_by_cosine(model):
@@ -197,6 +197,29 @@ def test_requests_of_an_hour_share_an_index_and_old_ones_are_dropped(stores, mod
     search.index(hour - HOUR_MS)
     search.index(hour - 2 * HOUR_MS)
     assert search.index(hour) is not first
+
+
+def test_posts_like_a_post_do_not_include_it(stores, model):
+    search = SimClustersSearch(model, stores)
+    at_ms = stores.now_ms - 60 * HOUR_MS
+    row = int(np.flatnonzero(np.diff(search.index(at_ms).vectors.indptr))[0])
+    rows, _ = search.similar_posts(row, at_ms)
+    assert len(rows) > 0
+    assert row not in rows.tolist()
+    assert search.post_similarity([row], [row], at_ms) == pytest.approx([1.0])
+
+
+def test_the_encoder_gives_unit_vectors_and_zeros_for_the_unknown(stores, model):
+    encoder = SimClustersEncoder(SimClustersSearch(model, stores))
+    users = encoder.user_vectors(np.append(stores.users.ids[:50], -7))
+    posts = encoder.post_vectors(np.arange(len(stores.posts)), stores.now_ms - 60 * HOUR_MS)
+    assert users.dtype == posts.dtype == np.float32
+    assert users.shape == (51, encoder.dimensions)
+    for vectors in (users, posts):
+        lengths = np.linalg.norm(vectors, axis=1)
+        assert np.isclose(lengths, 1.0, atol=1e-5).any()
+        assert (np.isclose(lengths, 1.0, atol=1e-5) | (lengths == 0)).all()
+    assert not users[-1].any()
 
 
 def test_bad_settings_are_refused():
