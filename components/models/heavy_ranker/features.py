@@ -73,7 +73,7 @@ class IdEmbedding(nn.Module):
         super().__init__()
         self.size, self.hashes = table.size, table.hashes if table.kind == "hashed" else 0
         self.table = nn.Embedding(table.size, table.dim)
-        nn.init.normal_(self.table.weight, std=table.dim**-0.5)
+        nn.init.normal_(self.table.weight, std=table.spread or table.dim**-0.5)
 
     def forward(self, ids: Tensor) -> Tensor:
         present = (ids != MISSING_ID).unsqueeze(2)
