@@ -19,6 +19,9 @@ Widths = deep_iterable(gt(0))
 class NormConfig:
     """Double-norm-log: sign(x)·log(1+|x|), batch norm, clip, layer norm.
 
+    Attributes:
+        vectors: where set, continuous columns are not normed: each value multiplies a learned vector of this width.
+
     Source: recap 2023 (momentum 0.01, clip 5). Its layer-norm epsilon of 0 divides by zero on constant rows; ours
     is 1e-6.
     """
@@ -27,6 +30,7 @@ class NormConfig:
     batch_epsilon: float = attrs.field(default=1e-5, validator=gt(0.0))
     clip: float = attrs.field(default=5.0, validator=gt(0.0))
     layer_epsilon: float = attrs.field(default=1e-6, validator=gt(0.0))
+    vectors: int | None = attrs.field(default=None, validator=optional(gt(0)))
 
 
 @attrs.frozen
@@ -58,7 +62,7 @@ class FeatureConfig:
     """Inputs of one (viewer, post) pair.
 
     Attributes:
-        continuous: columns that pass double-norm-log; NaN marks a missing value.
+        continuous: columns that pass double-norm-log, or become vectors; NaN marks a missing value.
         binary: columns of 0 and 1.
         embeddings: width of each pre-trained embedding; a row that starts with NaN is missing.
         ids: learned embeddings.
@@ -237,7 +241,7 @@ class OptimizerConfig:
 
     Attributes:
         clip_norm: largest gradient norm; no clipping when absent.
-        embedding_l2: penalty of half this times the squared norm of the id embedding tables.
+        embedding_l2: penalty of half this times the squared norm of the id embedding tables and number vectors.
         plateau_factor: multiplies every learning rate after an evaluation that did not improve.
 
     Source: recap 2023 (betas 0.95 and 0.999, epsilon 1e-7, no weight decay, no clipping).

@@ -67,14 +67,14 @@ class ClickConfig:
     """A click model; what a file leaves out is as in the public benchmark's parallel MaskNet on Frappe.
 
     Attributes:
-        embedding_spread: standard deviation of the initial vectors.
+        numeric_vectors: each number multiplies a learned vector of ``embedding_dim``, instead of double-norm-log.
 
-    Source: BARS (SIGIR 2022), MaskNet_frappe_x1; FuxiCTR's initial spread of 1e-4 and clipping at 10.
+    Source: BARS (SIGIR 2022), MaskNet_frappe_x1; FuxiCTR clips gradients at 10.
     """
 
     data: ClickDataConfig = attrs.field(factory=ClickDataConfig)
     embedding_dim: int = attrs.field(default=10, validator=gt(0))
-    embedding_spread: float = attrs.field(default=1e-4, validator=gt(0.0))
+    numeric_vectors: bool = False
     model: ModelConfig = attrs.field(factory=_paper_model)
     optimizer: OptimizerConfig = attrs.field(factory=_adam)
     fit: FitConfig = attrs.field(factory=FitConfig)
@@ -159,7 +159,7 @@ def _ranker(config: ClickConfig, splits: Splits) -> RankerConfig:
         CheckpointConfig(keep=1),
         seed=fit.seed,
     )
-    features = splits.encoder.features(config.embedding_dim, config.embedding_spread)
+    features = splits.encoder.features(config.embedding_dim, numeric_vectors=config.numeric_vectors)
     return RankerConfig(features, {CLICK: HeadConfig()}, config.model, config.optimizer, training)
 
 

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from components.models.files import atomic_file
-from components.models.heavy_ranker.config import FeatureConfig, IdConfig
+from components.models.heavy_ranker.config import FeatureConfig, IdConfig, NormConfig
 from components.models.heavy_ranker.log_columns import CLICK, ClickLog
 from components.models.heavy_ranker.rows import MISSING_ID, Rows
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from components.models.heavy_ranker.log_columns import Category
+
+SPREAD = 1e-4
+"""Standard deviation of initial vectors: small, so that rare values say little. Source: FuxiCTR."""
 
 
 @attrs.frozen
@@ -91,13 +94,16 @@ class Encoder:
         ids = {name: words.ids(log.categories[name]) for name, words in self.categories.items()}
         return Rows(continuous, np.empty((count, 0), np.float32), ids=ids, labels={CLICK: log.labels})
 
-    def features(self, dim: int, spread: float | None = None) -> FeatureConfig:
+    def features(self, dim: int, *, numeric_vectors: bool = False) -> FeatureConfig:
         """The input layer for these columns."""
         ids = {
-            name: IdConfig(words.size, dim, "plain", length=words.length, spread=spread)
+            name: IdConfig(words.size, dim, "plain", length=words.length, spread=SPREAD)
             for name, words in self.categories.items()
         }
-        return FeatureConfig(len(self.numbers), ids=ids, missing="mask" if self.numbers else "zero")
+        count = len(self.numbers)
+        if numeric_vectors:
+            return FeatureConfig(count, ids=ids, norm=NormConfig(vectors=dim))
+        return FeatureConfig(count, ids=ids, missing="mask" if count else "zero")
 
     def save(self, path: Path) -> None:
         """Writes JSON; it appears whole or not at all."""
