@@ -146,7 +146,8 @@ def _unknown_keys(tree: object, annotation: object, where: str) -> Iterator[str]
             if key in hints:
                 yield from _unknown_keys(value, hints[key], f"{where}{key}.")
             else:
-                yield f"unknown key {where}{key}{_nearest(str(key), hints)}"
+                hint = _nearest(str(key), hints) or f"; known: {', '.join(hints)}"
+                yield f"unknown key {where}{key}{hint}"
     elif typing.get_origin(annotation) is dict:
         for key, value in tree.items():
             yield from _unknown_keys(value, typing.get_args(annotation)[1], f"{where}{key}.")

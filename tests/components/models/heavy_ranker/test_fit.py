@@ -171,6 +171,11 @@ def test_a_wrong_key_names_the_nearest(override: str, nearest: str) -> None:
         load_click_config(None, [override])
 
 
+def test_a_wrong_key_that_is_like_no_other_is_told_all() -> None:
+    with pytest.raises(ConfigurationError, match="unknown key net_dropout; known: data, embedding_dim, "):
+        load_click_config(None, ["net_dropout=0.1"])
+
+
 def test_a_wrong_preset_names_the_nearest() -> None:
     with pytest.raises(ConfigurationError, match="did you mean dnn_frappe"):
         load_click_config("dnn_frape")
