@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
 TOKENS = "tokens"
 ONE = r"1(?:\.0*)?"
-TOKEN = re.compile(rf"(?:(?P<field>[^\s:]+):(?P<inner>[^\s:]+):{ONE}|(?P<index>[^\s:]+)(?::{ONE})?)")
+INDEX = re.compile(rf"(?P<index>[^\s:]+)(?::{ONE})?")
+FIELD_AND_INDEX = re.compile(rf"(?P<field>[^\s:]+):(?P<index>[^\s:]+):{ONE}")
 LABEL = r"[+-]?[01](?:\.0*)?"
 LINE = re.compile(rf"{LABEL}(?:\s+[^\s:]+(?::[^\s:]+){{1,2}})+")
 KNOWN_SHARE = 0.99
-"""Share of a short line's indices whose place the full lines must know."""
+"""Share of the short lines' indices whose place the full lines must know."""
 
 
 @attrs.frozen(eq=False)
@@ -59,11 +60,13 @@ def read_libsvm(file: Path) -> ClickLog:
     inside = np.ones(len(codes), bool)
     # The first word of a line is its label; an empty line is one empty word.
     inside[starts] = False
-    _refuse(file, words, codes[inside], lines[rows], TOKEN)
+    fields = inside.any() and words[codes[inside.argmax()]].count(":") == 2
+    pattern = FIELD_AND_INDEX if fields else INDEX
+    _refuse(file, words, codes[inside], lines[rows], pattern)
     places = np.arange(len(codes)) - np.repeat(starts, widths) - 1
     tokens = _Tokens(words, codes[inside], rows, places[inside], int(filled.sum()))
     clicks = labels_of(labels[codes[starts[filled]]], file, first_line=1)
-    return ClickLog(str(file), _columns(tokens), {}, clicks)
+    return ClickLog(str(file), _columns(tokens, pattern), {}, clicks)
 
 
 def _split(file: Path) -> tuple[list[str], NDArray[np.int32], NDArray[np.int64]]:
@@ -108,22 +111,20 @@ def _refuse(
         )
 
 
-def _columns(tokens: _Tokens) -> dict[str, Category]:
-    matches = [TOKEN.fullmatch(word) for word in tokens.words]
-    keys = [match["inner"] or match["index"] if match else "" for match in matches]
-    named = [match["field"] if match else None for match in matches]
-    names = sorted({name for name in named if name}, key=lambda name: (len(name), name))
-    if names:
+def _columns(tokens: _Tokens, pattern: re.Pattern[str]) -> dict[str, Category]:
+    matches = [pattern.fullmatch(word) for word in tokens.words]
+    keys = [match["index"] if match else "" for match in matches]
+    if pattern is FIELD_AND_INDEX:
+        named = [match["field"] if match else "" for match in matches]
+        names = sorted({name for name in named if name}, key=lambda name: (len(name), name))
         number = {name: place for place, name in enumerate(names)}
-        fields = np.array([number.get(name or "", -1) for name in named])[tokens.codes]
+        fields = np.array([number.get(name, -1) for name in named])[tokens.codes]
         return {f"field_{name}": _category(tokens, keys, fields == place) for name, place in number.items()}
     fields = _places(tokens)
     if fields is None:
         return {TOKENS: _category(tokens, keys, np.ones(len(tokens.codes), bool))}
-    return {
-        f"field_{place}": _category(tokens, keys, fields == place)
-        for place in range(fields.max(initial=-1) + 1)
-    }
+    count = fields.max(initial=-1) + 1
+    return {f"field_{place}": _category(tokens, keys, fields == place) for place in range(count)}
 
 
 def _places(tokens: _Tokens) -> NDArray[np.int64] | None:

@@ -153,6 +153,7 @@ def test_the_vocabulary_survives_its_file(tmp_path: Path) -> None:
             "1 3:1\n\n0 4:0.5\n",
             r"a\.libsvm:3: expected '0\|1 INDEX:1 .*got '4:0.5'.*CSV with numeric",
         ),
+        ("a.libsvm", "1 0:3:1\n1 3:1\n", r"a\.libsvm:2: .*got '3:1'"),
         ("a.libsvm", "1 3:1\n5 3:1\n", r"a\.libsvm:2: .*got '5'"),
         (
             "a.csv",
