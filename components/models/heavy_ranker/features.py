@@ -120,7 +120,7 @@ class InputLayer(nn.Module):
     def __init__(self, features: FeatureConfig) -> None:
         super().__init__()
         masked = features.missing == "mask"
-        vectors = features.norm.vectors
+        vectors = features.norm.vectors if features.continuous else None
         self.normed = 0 if vectors else features.continuous
         dense = self.normed + features.binary
         self.masked = masked and features.continuous > 0
