@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import attrs
 import typer
@@ -12,10 +12,12 @@ from rich.console import Console
 from rich.progress import track
 
 from components.command_line import JsonOption, SetOption, run
-from components.models.heavy_ranker.load import dump, load_as, load_config, preset_names
+from components.models.heavy_ranker.load import CLICK_PRESETS, dump, load_config, preset_names
 from mixer.errors import MixerError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.table import Table
 
     from components.models.heavy_ranker.runs import RunReport
@@ -171,33 +173,49 @@ def drift(
 
 @app.command()
 def fit(
-    train_file: Annotated[Path, typer.Option("--train", help="libsvm or CSV click log.")],
+    train_file: Annotated[Path, typer.Option("--train", help="CSV, libsvm or libffm click log.")],
     valid_file: Annotated[Path, typer.Option("--valid", help="Early stopping and calibration.")],
     test_file: Annotated[Path, typer.Option("--test", help="Reported.")],
-    config: Annotated[Path | None, typer.Option("--config", "-c", help="YAML; defaults without it.")] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            "--config", "-c", help=f"A YAML file, or a preset: {', '.join(preset_names(CLICK_PRESETS))}."
+        ),
+    ] = None,
     overrides: SetOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Keep checkpoint and vocabulary here.")
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Fit with this many seeds.")] = 1,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Fit with this many seeds from fit.seed on, in OUT/seed-N.")
+    ] = 1,
     as_json: JsonOption = False,
 ) -> None:
     """Fit a click model on public files; AUC and log loss before and after calibration."""
-    from components.models.heavy_ranker.fit import ClickConfig, Files, fit_click_log
+    from components.models.heavy_ranker.fit import Files, Splits, fit_click_log, load_click_config, over_seeds
 
-    settings, files = load_as(ClickConfig, config, overrides or []), Files(train_file, valid_file, test_file)
-    for seed in range(settings.fit.seed, settings.fit.seed + seeds):
-        once = attrs.evolve(settings, fit=attrs.evolve(settings.fit, seed=seed))
-        folder = out / f"seed-{seed}" if out is not None and seeds > 1 else out
-        report = fit_click_log(once, files, folder, quiet=as_json)
-        if as_json:
-            typer.echo(json.dumps(attrs.asdict(report)))
-            continue
-        typer.echo(f"seed {seed}, {report.epochs:g} epochs; test split")
-        typer.echo(f"  raw         AUC {report.auc:.6f}  log loss {report.log_loss:.6f}")
-        typer.echo(
-            f"  calibrated  AUC {report.auc_calibrated:.6f}  log loss {report.log_loss_calibrated:.6f}"
-        )
+    settings = load_click_config(config, overrides or [])
+    splits = Splits.read(settings.data, Files(train_file, valid_file, test_file))
+    reports = []
+    for number in range(settings.fit.seed, settings.fit.seed + seeds):
+        once = attrs.evolve(settings, fit=attrs.evolve(settings.fit, seed=number))
+        folder = out / f"seed-{number}" if out is not None and seeds > 1 else out
+        reports.append(fit_click_log(once, splits, folder, quiet=as_json))
+        _print_fit(f"seed {number}", attrs.asdict(reports[-1]), as_json=as_json)
+    if seeds > 1:
+        for name, values in over_seeds(reports).items():
+            _print_fit(f"{name} of {seeds} seeds", {"over_seeds": name, **values}, as_json=as_json)
+
+
+def _print_fit(title: str, values: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(values))
+        return
+    typer.echo(f"{title}, {values['epochs']:g} epochs; test split")
+    typer.echo(f"  raw         AUC {values['auc']:.6f}  log loss {values['log_loss']:.6f}")
+    typer.echo(
+        f"  calibrated  AUC {values['auc_calibrated']:.6f}  log loss {values['log_loss_calibrated']:.6f}"
+    )
 
 
 def _print_report(report: RunReport, *, as_json: bool) -> None:

@@ -19,6 +19,9 @@ Widths = deep_iterable(gt(0))
 class NormConfig:
     """Double-norm-log: sign(x)·log(1+|x|), batch norm, clip, layer norm.
 
+    Attributes:
+        vectors: where set, continuous columns are not normed: each value multiplies a learned vector of this width.
+
     Source: recap 2023 (momentum 0.01, clip 5). Its layer-norm epsilon of 0 divides by zero on constant rows; ours
     is 1e-6.
     """
@@ -27,6 +30,7 @@ class NormConfig:
     batch_epsilon: float = attrs.field(default=1e-5, validator=gt(0.0))
     clip: float = attrs.field(default=5.0, validator=gt(0.0))
     layer_epsilon: float = attrs.field(default=1e-6, validator=gt(0.0))
+    vectors: int | None = attrs.field(default=None, validator=optional(gt(0)))
 
 
 @attrs.frozen
@@ -38,6 +42,7 @@ class IdConfig:
         size: rows of the table.
         hashes: hash functions per id whose rows are added, so that two ids rarely share all of them.
         length: values a row holds at most; -1 marks a missing one.
+        spread: standard deviation of the initial vectors; 1 / sqrt(dim) when absent.
     """
 
     size: int = attrs.field(validator=gt(0))
@@ -45,6 +50,7 @@ class IdConfig:
     kind: Literal["plain", "hashed"] = "hashed"
     hashes: int = attrs.field(default=1, validator=ge(1))
     length: int = attrs.field(default=1, validator=ge(1))
+    spread: float | None = attrs.field(default=None, validator=optional(gt(0.0)))
 
     def __attrs_post_init__(self) -> None:
         if self.kind == "plain" and self.hashes != 1:
@@ -56,7 +62,7 @@ class FeatureConfig:
     """Inputs of one (viewer, post) pair.
 
     Attributes:
-        continuous: columns that pass double-norm-log; NaN marks a missing value.
+        continuous: columns that pass double-norm-log, or become vectors; NaN marks a missing value.
         binary: columns of 0 and 1.
         embeddings: width of each pre-trained embedding; a row that starts with NaN is missing.
         ids: learned embeddings.
@@ -80,15 +86,30 @@ class FeatureConfig:
 
 
 @attrs.frozen
-class BlockConfig:
-    """One mask block.
+class BackboneNormConfig:
+    """Which norms the network has between inputs and heads.
 
     Attributes:
-        width: outputs of the block (units of the cross rank for ``dcn_v2``).
+        inputs: layer norm of each embedding before the first multiplication (``paper`` mask blocks).
+        blocks: layer norm in each mask block.
+        mlp: batch norm between the linear layers of ``mlp`` and their ReLU.
+    """
+
+    inputs: bool = True
+    blocks: bool = True
+    mlp: bool = False
+
+
+@attrs.frozen
+class BlockConfig:
+    """One mask block, or one cross layer.
+
+    Attributes:
+        width: outputs of a mask block; rank of a cross layer in the ``recap`` form.
         aggregation: units of the mask's inner layer; exactly one of it and ``reduction`` is set.
-        reduction: the same as a multiple of the mask's input.
-        form: ``recap``: no activation after the hidden layer, inputs as they are; ``paper``: embeddings pass a
-            layer norm each, and ReLU follows the block's layer norm.
+        reduction: the same as a multiple of the mask's width.
+        form: ``recap``: no activation after the hidden layer, inputs as they are, low-rank crosses; ``paper``:
+            embeddings pass a layer norm each, ReLU follows the block's layer norm, and crosses have a full matrix.
         dropout: after every block and every hidden layer of ``mlp``.
     """
 
@@ -97,15 +118,16 @@ class BlockConfig:
     reduction: float | None = attrs.field(default=None, validator=optional(gt(0.0)))
     form: Literal["recap", "paper"] = "recap"
     dropout: float = attrs.field(default=0.0, validator=Fraction)
+    norms: BackboneNormConfig = attrs.field(factory=BackboneNormConfig)
 
     def __attrs_post_init__(self) -> None:
         if self.aggregation is not None and self.reduction is not None:
-            raise ValueError("block: expected one of aggregation and reduction, got both")
+            raise ValueError("block: expected one of aggregation and reduction, got both; null unsets one")
 
-    def aggregation_for(self, inputs: int) -> int:
-        """Units of the mask's inner layer for a mask input of this width."""
+    def aggregation_for(self, mask_width: int) -> int:
+        """Units of the mask's inner layer for a mask of this width."""
         if self.reduction is not None:
-            return max(1, int(inputs * self.reduction))
+            return max(1, int(mask_width * self.reduction))
         return self.aggregation or self.width
 
 
@@ -219,7 +241,7 @@ class OptimizerConfig:
 
     Attributes:
         clip_norm: largest gradient norm; no clipping when absent.
-        embedding_l2: penalty of half this times the squared norm of the id embedding tables.
+        embedding_l2: penalty of half this times the squared norm of the id embedding tables and number vectors.
         plateau_factor: multiplies every learning rate after an evaluation that did not improve.
 
     Source: recap 2023 (betas 0.95 and 0.999, epsilon 1e-7, no weight decay, no clipping).
@@ -244,7 +266,7 @@ class EvaluationConfig:
     """
 
     every: int = attrs.field(default=200, validator=ge(0))
-    metric: Literal["auc", "pr_auc", "rce", "log_loss"] = "auc"
+    metric: Literal["auc", "pr_auc", "rce", "log_loss", "auc_less_log_loss"] = "auc"
     patience: int = attrs.field(default=0, validator=ge(0))
     min_delta: float = attrs.field(default=0.0, validator=ge(0.0))
 

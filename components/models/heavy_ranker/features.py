@@ -44,6 +44,23 @@ def signed_log(values: Tensor) -> Tensor:
     return torch.sign(finite) * torch.log1p(finite.abs())
 
 
+class NumberEmbedding(nn.Module):
+    """Every column's value times its learned vector; values that are not finite count as 0.
+
+    Shapes: (rows, C) -> (rows, C * dim).
+    """
+
+    def __init__(self, columns: int, dim: int) -> None:
+        super().__init__()
+        self.vectors = nn.Parameter(torch.empty(columns, dim))
+        # A layer of one input and dim outputs for every column.
+        nn.init.normal_(self.vectors, std=(2 / (1 + dim)) ** 0.5)
+
+    def forward(self, continuous: Tensor) -> Tensor:
+        finite = torch.nan_to_num(continuous, nan=0.0, posinf=0.0, neginf=0.0)
+        return (finite.unsqueeze(2) * self.vectors).flatten(1)
+
+
 class PretrainedEmbedding(nn.Module):
     """Layer norm of a vector computed elsewhere; a missing one is zero, or a learned default plus a mask input.
 
@@ -73,7 +90,7 @@ class IdEmbedding(nn.Module):
         super().__init__()
         self.size, self.hashes = table.size, table.hashes if table.kind == "hashed" else 0
         self.table = nn.Embedding(table.size, table.dim)
-        nn.init.normal_(self.table.weight, std=table.dim**-0.5)
+        nn.init.normal_(self.table.weight, std=table.spread or table.dim**-0.5)
 
     def forward(self, ids: Tensor) -> Tensor:
         present = (ids != MISSING_ID).unsqueeze(2)
@@ -95,7 +112,7 @@ def _logical_shift(values: Tensor, bits: int) -> Tensor:
 
 
 class InputLayer(nn.Module):
-    """All features of a row side by side: dense block, pre-trained embeddings, id embeddings, missing masks.
+    """All features of a row: dense block, number vectors, pre-trained embeddings, id embeddings, missing masks.
 
     Shapes: ``Inputs`` -> (rows, ``width``).
     """
@@ -103,9 +120,12 @@ class InputLayer(nn.Module):
     def __init__(self, features: FeatureConfig) -> None:
         super().__init__()
         masked = features.missing == "mask"
-        dense = features.continuous + features.binary
+        vectors = features.norm.vectors if features.continuous else None
+        self.normed = 0 if vectors else features.continuous
+        dense = self.normed + features.binary
         self.masked = masked and features.continuous > 0
-        self.dense = DoubleNormLog(features.continuous, features.binary, features.norm) if dense else None
+        self.dense = DoubleNormLog(self.normed, features.binary, features.norm) if dense else None
+        self.numbers = NumberEmbedding(features.continuous, vectors) if vectors else None
         self.pretrained = nn.ModuleDict(
             {
                 name: PretrainedEmbedding(width, mask=masked, epsilon=features.norm.layer_epsilon)
@@ -117,12 +137,15 @@ class InputLayer(nn.Module):
         self.width = sum(self.field_widths)
 
     def forward(self, inputs: Inputs) -> Tensor:
-        dense = [self.dense(inputs.continuous, inputs.binary)] if self.dense is not None else []
-        return torch.cat([*dense, *self.rest(inputs)], dim=1)
+        parts = self.rest(inputs)
+        if self.dense is not None:
+            parts.insert(0, self.dense(inputs.continuous[:, : self.normed], inputs.binary))
+        return torch.cat(parts, dim=1)
 
     def rest(self, inputs: Inputs) -> list[Tensor]:
         """What stands behind the dense block, part by part."""
-        parts = [layer(inputs.embeddings[name]) for name, layer in self.pretrained.items()]
+        parts = [] if self.numbers is None else [self.numbers(inputs.continuous)]
+        parts += [layer(inputs.embeddings[name]) for name, layer in self.pretrained.items()]
         parts += [layer(inputs.ids[name]) for name, layer in self.ids.items()]
         if self.masked:
             parts.append((~inputs.continuous.isfinite()).to(inputs.continuous.dtype))
@@ -130,8 +153,9 @@ class InputLayer(nn.Module):
 
 
 def _field_widths(features: FeatureConfig) -> tuple[int, ...]:
-    mask = int(features.missing == "mask")
-    widths = [features.continuous + features.binary]
+    mask, vectors = int(features.missing == "mask"), features.norm.vectors
+    widths = [features.binary + (0 if vectors else features.continuous)]
+    widths += [vectors] * features.continuous if vectors else []
     widths += [width + mask for width in features.embeddings.values()]
     widths += [table.dim for table in features.ids.values()]
     widths += [features.continuous * mask]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+import statistics
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 import attrs
 from attrs.validators import ge, gt
 
 from components.models.heavy_ranker.checkpoint import BEST, CALIBRATION
-from components.models.heavy_ranker.click_logs import CLICK, ClickDataConfig, Encoder, read_click_log
+from components.models.heavy_ranker.click_logs import ClickDataConfig, read_click_log
 from components.models.heavy_ranker.config import (
+    BackboneNormConfig,
     BlockConfig,
     CheckpointConfig,
     EvaluationConfig,
@@ -25,10 +27,15 @@ from components.models.heavy_ranker.config import (
 )
 from components.models.heavy_ranker.datasets import MemoryDataset
 from components.models.heavy_ranker.listeners import ProgressBar
+from components.models.heavy_ranker.load import CLICK_PRESETS, load_over
+from components.models.heavy_ranker.log_columns import CLICK
 from components.models.heavy_ranker.predictor import Predictor
 from components.models.heavy_ranker.trainer import Data, Listener, Trainer, calibrate, evaluate
+from components.models.heavy_ranker.vocabulary import Encoder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from components.models.heavy_ranker.rows import Rows
 
 
@@ -36,28 +43,38 @@ if TYPE_CHECKING:
 class FitConfig:
     """The loop: evaluates after every epoch, and keeps the best."""
 
-    epochs: int = attrs.field(default=50, validator=gt(0))
+    epochs: int = attrs.field(default=100, validator=gt(0))
     batch_size: int = attrs.field(default=4096, validator=ge(2))
     patience: int = attrs.field(default=2, validator=ge(0))
-    metric: Literal["auc", "log_loss"] = "auc"
+    metric: Literal["auc", "log_loss", "auc_less_log_loss"] = "auc"
     seed: int = attrs.field(default=0, validator=ge(0))
 
 
 def _paper_model() -> ModelConfig:
-    block = BlockConfig(width=50, reduction=2.0, form="paper", dropout=0.1)
+    norms = BackboneNormConfig(inputs=False)
+    block = BlockConfig(width=50, reduction=2.0, form="paper", dropout=0.1, norms=norms)
     return ModelConfig("parallel_masknet", 3, block, (400, 400, 400), TowerConfig((), batch_norm=False))
 
 
 def _adam() -> OptimizerConfig:
-    return OptimizerConfig(betas=(0.9, 0.999), epsilon=1e-8, clip_norm=10.0, plateau_factor=0.1)
+    return OptimizerConfig(
+        betas=(0.9, 0.999), epsilon=1e-8, clip_norm=10.0, embedding_l2=0.1, plateau_factor=0.1
+    )
 
 
 @attrs.frozen
 class ClickConfig:
-    """A click model; the defaults are the parallel MaskNet of the public benchmark on Frappe, without its L2."""
+    """A click model; what a file leaves out is as in the public benchmark's parallel MaskNet on Frappe.
+
+    Attributes:
+        numeric_vectors: each number multiplies a learned vector of ``embedding_dim``, instead of double-norm-log.
+
+    Source: BARS (SIGIR 2022), MaskNet_frappe_x1; FuxiCTR clips gradients at 10.
+    """
 
     data: ClickDataConfig = attrs.field(factory=ClickDataConfig)
     embedding_dim: int = attrs.field(default=10, validator=gt(0))
+    numeric_vectors: bool = False
     model: ModelConfig = attrs.field(factory=_paper_model)
     optimizer: OptimizerConfig = attrs.field(factory=_adam)
     fit: FitConfig = attrs.field(factory=FitConfig)
@@ -77,43 +94,72 @@ class FitReport:
     """AUC and log loss (nats) on the test file, raw and after Platt scaling fitted on the validation file."""
 
     seed: int
-    epochs: float
+    epochs: int
     auc: float
     log_loss: float
     auc_calibrated: float
     log_loss_calibrated: float
 
 
+@attrs.frozen(eq=False)
+class Splits:
+    """The three files as rows, with the vocabulary of the first."""
+
+    encoder: Encoder
+    train: Rows
+    valid: Rows
+    test: Rows
+
+    @classmethod
+    def read(cls, layout: ClickDataConfig, files: Files) -> Self:
+        """Reads the files one after another, so that no two are in memory as text.
+
+        Raises:
+            FileNotFoundError: one of them does not exist.
+            ValueError: one of them is not as the layout says, or has other columns than ``train``.
+        """
+        log = read_click_log(files.train, layout)
+        encoder = Encoder.fit(log, layout.min_count)
+        train = encoder.rows(log)
+        del log
+        valid, test = (encoder.rows(read_click_log(path, layout)) for path in (files.valid, files.test))
+        return cls(encoder, train, valid, test)
+
+
+def load_click_config(source: str | Path | None = None, overrides: Iterable[str] = ()) -> ClickConfig:
+    """Reads a preset or a YAML file, as ``load_config`` does; what it leaves out is as in ``ClickConfig()``."""
+    return load_over(ClickConfig(), source, overrides, CLICK_PRESETS)
+
+
 def fit_click_log(
-    config: ClickConfig, files: Files, out: Path | None = None, *, quiet: bool = False
+    config: ClickConfig, splits: Splits, out: Path | None = None, *, quiet: bool = False
 ) -> FitReport:
     """Trains, restores the best epoch, calibrates on ``valid``, reports on ``test``.
 
     With ``out``, the checkpoint, its calibration and the vocabulary stay there; an interrupted fit in it goes on.
     """
-    logs = [read_click_log(path, config.data) for path in (files.train, files.valid, files.test)]
-    encoder = Encoder.fit(logs[0], config.data.min_count)
-    train, valid, test = (encoder.rows(log) for log in logs)
-    ranker = _ranker(config, encoder, len(train))
+    ranker = _ranker(config, splits)
     with tempfile.TemporaryDirectory() as scratch:
         run = out or Path(scratch)
-        data = Data(MemoryDataset(train, str(files.train)), MemoryDataset(valid, str(files.valid)))
+        data = Data(MemoryDataset(splits.train, "train"), MemoryDataset(splits.valid, "valid"))
         steps = _train(ranker, data, run, quiet=quiet)
-        encoder.save(run / "vocabulary.json")
-        return _report(run, valid, test, config.fit.seed, steps * config.fit.batch_size / len(train))
+        splits.encoder.save(run / "vocabulary.json")
+        epochs = steps * ranker.training.batch_size / len(splits.train)
+        return _report(run, splits, config.fit.seed, epochs)
 
 
-def _ranker(config: ClickConfig, encoder: Encoder, rows: int) -> RankerConfig:
-    fit = config.fit
-    batch = min(fit.batch_size, rows)
+def _ranker(config: ClickConfig, splits: Splits) -> RankerConfig:
+    fit, rows = config.fit, len(splits.train)
+    # As many batches as it takes for all rows, but of one size: no short one at the end, and next to no row left out.
+    steps = math.ceil(rows / fit.batch_size)
     training = TrainingConfig(
-        batch,
-        fit.epochs * (rows // batch),
-        EvaluationConfig(0, fit.metric, fit.patience),
+        rows // steps,
+        fit.epochs * steps,
+        EvaluationConfig(0, fit.metric, fit.patience, min_delta=1e-6),
         CheckpointConfig(keep=1),
         seed=fit.seed,
     )
-    features = encoder.features(config.embedding_dim)
+    features = splits.encoder.features(config.embedding_dim, numeric_vectors=config.numeric_vectors)
     return RankerConfig(features, {CLICK: HeadConfig()}, config.model, config.optimizer, training)
 
 
@@ -127,17 +173,27 @@ def _train(ranker: RankerConfig, data: Data, run: Path, *, quiet: bool) -> int:
         return train(bar)
 
 
-def _report(run: Path, valid: Rows, test: Rows, seed: int, epochs: float) -> FitReport:
-    raw = Predictor.load(run / BEST)
-    calibration = calibrate(raw, MemoryDataset(valid), "platt")
+def _report(run: Path, splits: Splits, seed: int, epochs: float) -> FitReport:
+    raw, test = Predictor.load(run / BEST), MemoryDataset(splits.test)
+    calibration = calibrate(raw, MemoryDataset(splits.valid), "platt")
     calibration.save(run / BEST / CALIBRATION)
-    before = evaluate(raw, MemoryDataset(test))[CLICK]
-    after = evaluate(attrs.evolve(raw, calibration=calibration), MemoryDataset(test))[CLICK]
+    before = evaluate(raw, test)[CLICK]
+    after = evaluate(attrs.evolve(raw, calibration=calibration), test)[CLICK]
     return FitReport(
         seed,
-        math.floor(epochs * 100) / 100,
+        round(epochs),
         before["auc"],
         before["log_loss"],
         after["auc"],
         after["log_loss"],
     )
+
+
+def over_seeds(reports: Sequence[FitReport]) -> dict[str, dict[str, float]]:
+    """Mean and standard deviation (of the sample) of every number over several seeds."""
+    values = {name: [getattr(report, name) for report in reports] for name in attrs.fields_dict(FitReport)}
+    del values["seed"]
+    return {
+        "mean": {name: statistics.fmean(numbers) for name, numbers in values.items()},
+        "deviation": {name: statistics.stdev(numbers) for name, numbers in values.items()},
+    }

@@ -11,6 +11,8 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from components.models.heavy_ranker.config import BlockConfig
+
 
 class CastLinear(nn.Linear):
     """A linear layer that computes in the type of its weights; Xavier-uniform weights, zero bias.
@@ -29,13 +31,16 @@ class CastLinear(nn.Linear):
         return functional.linear(input if keep else input.to(self.weight.dtype), self.weight, self.bias)
 
 
-def mlp(inputs: int, hidden: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
-    """Linear and ReLU (and dropout) for every hidden width."""
+def mlp(inputs: int, hidden: Sequence[int], block: BlockConfig) -> nn.Sequential:
+    """Linear, batch norm where the block has it, ReLU and dropout for every hidden width."""
     layers: list[nn.Module] = []
     for width in hidden:
-        layers += [CastLinear(inputs, width), nn.ReLU()]
-        if dropout:
-            layers.append(nn.Dropout(dropout))
+        layers.append(CastLinear(inputs, width))
+        if block.norms.mlp:
+            layers.append(nn.BatchNorm1d(width))
+        layers.append(nn.ReLU())
+        if block.dropout:
+            layers.append(nn.Dropout(block.dropout))
         inputs = width
     return nn.Sequential(*layers)
 

@@ -18,15 +18,17 @@ from mixer.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from importlib.resources.abc import Traversable
 
 T = TypeVar("T")
 
 PRESETS = resources.files("components.models.heavy_ranker") / "presets"
+CLICK_PRESETS = PRESETS / "clicks"
 
 
-def preset_names() -> tuple[str, ...]:
+def preset_names(folder: Traversable = PRESETS) -> tuple[str, ...]:
     """Configurations that ship with the package."""
-    return tuple(sorted(Path(entry.name).stem for entry in PRESETS.iterdir() if entry.name.endswith(".yaml")))
+    return tuple(sorted(Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith(".yaml")))
 
 
 def load_config(source: str | Path, overrides: Iterable[str] = ()) -> RankerConfig:
@@ -42,10 +44,27 @@ def load_config(source: str | Path, overrides: Iterable[str] = ()) -> RankerConf
 
 def load_as(kind: type[T], source: str | Path | None, overrides: Iterable[str] = ()) -> T:
     """The same for any configuration class; without a source it starts from the class's defaults."""
-    tree = {} if source is None else _read(str(source), seen=())
+    tree = {} if source is None else _read(str(source), PRESETS)
+    return decode(kind, _overridden(tree, overrides), _name(source))
+
+
+def load_over(
+    defaults: T, source: str | Path | None, overrides: Iterable[str] = (), presets: Traversable = PRESETS
+) -> T:
+    """As ``load_as``; but what the file leaves out of a nested mapping, too, is as in ``defaults``."""
+    plain = msgspec.to_builtins(defaults)
+    tree = plain if source is None else _merge(plain, _read(str(source), presets))
+    return decode(type(defaults), _overridden(tree, overrides), _name(source))
+
+
+def _name(source: str | Path | None) -> str:
+    return "defaults" if source is None else str(source)
+
+
+def _overridden(tree: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
     for override in overrides:
         _apply(tree, override)
-    return decode(kind, tree, "defaults" if source is None else str(source))
+    return tree
 
 
 def decode(kind: type[T], tree: Mapping[str, Any], source: str) -> T:
@@ -71,29 +90,28 @@ def _plain(value: object) -> object:
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _read(source: str, seen: tuple[str, ...]) -> dict[str, Any]:
+def _read(source: str, presets: Traversable, seen: tuple[str, ...] = ()) -> dict[str, Any]:
     if source in seen:
         raise ConfigurationError(source, [f"extends: goes round in circles: {' -> '.join([*seen, source])}"])
     try:
-        tree = yaml.safe_load(_text(source))
+        tree = yaml.safe_load(_text(source, presets))
     except yaml.YAMLError as error:
         raise ConfigurationError(source, [f"expected YAML, got {error}"]) from error
     if not isinstance(tree, dict):
         raise ConfigurationError(source, [f"expected a mapping at the top, got {type(tree).__name__}"])
     parent = tree.pop("extends", None)
-    return tree if parent is None else _merge(_read(str(parent), (*seen, source)), tree)
+    return tree if parent is None else _merge(_read(str(parent), presets, (*seen, source)), tree)
 
 
-def _text(source: str) -> str:
-    if source in preset_names():
-        return (PRESETS / f"{source}.yaml").read_text(encoding="utf-8")
+def _text(source: str, presets: Traversable) -> str:
+    names = preset_names(presets)
+    if source in names:
+        return (presets / f"{source}.yaml").read_text(encoding="utf-8")
     path = Path(source)
     if path.is_file():
         return path.read_text(encoding="utf-8")
-    hint = _nearest(source, preset_names())
-    raise ConfigurationError(
-        source, [f"neither a file nor a preset{hint}; presets: {', '.join(preset_names())}"]
-    )
+    hint = _nearest(source, names)
+    raise ConfigurationError(source, [f"neither a file nor a preset{hint}; presets: {', '.join(names)}"])
 
 
 def _merge(base: dict[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,7 +146,8 @@ def _unknown_keys(tree: object, annotation: object, where: str) -> Iterator[str]
             if key in hints:
                 yield from _unknown_keys(value, hints[key], f"{where}{key}.")
             else:
-                yield f"unknown key {where}{key}{_nearest(str(key), hints)}"
+                hint = _nearest(str(key), hints) or f"; known: {', '.join(hints)}"
+                yield f"unknown key {where}{key}{hint}"
     elif typing.get_origin(annotation) is dict:
         for key, value in tree.items():
             yield from _unknown_keys(value, typing.get_args(annotation)[1], f"{where}{key}.")

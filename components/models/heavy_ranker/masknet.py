@@ -20,20 +20,22 @@ if TYPE_CHECKING:
 
 
 class MaskBlock(nn.Module):
-    """``LayerNorm(hidden(x * mask(v)))``, with ``mask(v) = W2 ReLU(W1 v)``; the paper's form adds a ReLU.
+    """``LayerNorm(hidden(x * mask(v)))``, with ``mask(v) = W2 ReLU(W1 v)``.
+
+    The paper's form adds a ReLU, and its hidden layer has no bias.
 
     Shapes: x (rows, inputs), v (rows, mask_inputs) -> (rows, width).
     """
 
     def __init__(self, inputs: int, mask_inputs: int, block: BlockConfig) -> None:
         super().__init__()
-        aggregation = block.aggregation_for(mask_inputs)
+        aggregation = block.aggregation_for(inputs)
         self.aggregate = CastLinear(mask_inputs, aggregation)
         self.project = CastLinear(aggregation, inputs)
-        self.hidden = CastLinear(inputs, block.width)
-        self.layer_norm = nn.LayerNorm(block.width)
-        self.dropout = nn.Dropout(block.dropout)
         self.activate = block.form == "paper"
+        self.hidden = CastLinear(inputs, block.width, bias=not self.activate)
+        self.layer_norm = nn.LayerNorm(block.width) if block.norms.blocks else nn.Identity()
+        self.dropout = nn.Dropout(block.dropout)
 
     def forward(self, x: Tensor, mask_input: Tensor) -> Tensor:
         mask = self.project(functional.relu(self.aggregate(mask_input)))
@@ -55,7 +57,7 @@ class FieldNorm(nn.Module):
 
 
 def _input_norm(fields: Sequence[int], block: BlockConfig) -> nn.Module:
-    return FieldNorm(fields) if block.form == "paper" else nn.Identity()
+    return FieldNorm(fields) if block.form == "paper" and block.norms.inputs else nn.Identity()
 
 
 class ParallelMaskNet(nn.Module):
@@ -67,7 +69,7 @@ class ParallelMaskNet(nn.Module):
         self.input_norm = _input_norm(fields, model.block)
         self.blocks = nn.ModuleList(MaskBlock(inputs, inputs, model.block) for _ in range(model.blocks))
         joined = model.blocks * model.block.width
-        self.mlp = mlp(joined, model.mlp, model.block.dropout)
+        self.mlp = mlp(joined, model.mlp, model.block)
         self.width = model.mlp[-1] if model.mlp else joined
 
     def forward(self, x: Tensor) -> Tensor:
@@ -85,7 +87,7 @@ class SerialMaskNet(nn.Module):
         self.blocks = nn.ModuleList(
             MaskBlock(inputs if index == 0 else width, inputs, model.block) for index in range(model.blocks)
         )
-        self.mlp = mlp(width, model.mlp, model.block.dropout)
+        self.mlp = mlp(width, model.mlp, model.block)
         self.width = model.mlp[-1] if model.mlp else width
 
     def forward(self, x: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ HeadMetrics: TypeAlias = dict[str, dict[str, float]]
 COLUMNS = ("auc", "pr_auc", "rce", "nrce", "log_loss", "calibration", "ece", "positives")
 """``calibration`` is mean(p) / mean(y); RCE and NRCE are in percent; ``positives`` is the weight of label 1."""
 
-HIGHER_IS_BETTER = {"auc": True, "pr_auc": True, "rce": True, "log_loss": False}
+HIGHER_IS_BETTER = {"auc": True, "pr_auc": True, "rce": True, "log_loss": False, "auc_less_log_loss": True}
 
 
 def head_metrics(
@@ -54,6 +54,8 @@ def _one(
 
 def mean_over_heads(metrics: HeadMetrics, name: str) -> float:
     """The mean of one metric over the heads where it is defined; NaN when it is defined for none."""
+    if name == "auc_less_log_loss":
+        return mean_over_heads(metrics, "auc") - mean_over_heads(metrics, "log_loss")
     values = np.array([head[name] for head in metrics.values()])
     defined = values[~np.isnan(values)]
     return float(defined.mean()) if len(defined) else float("nan")

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 
 class CrossLayer(nn.Module):
-    """``x0 * (U V x + b) + x``: one more degree of feature interaction, with a low-rank matrix.
+    """``x0 * (W x + b) + x``: one more degree of feature interaction; ``W = U V`` where a rank is given.
 
     Source: DCN-V2 (WWW 2021).
     """
 
-    def __init__(self, inputs: int, rank: int) -> None:
+    def __init__(self, inputs: int, rank: int | None = None) -> None:
         super().__init__()
-        self.reduce = CastLinear(inputs, rank, bias=False)
-        self.expand = CastLinear(rank, inputs)
+        self.reduce = nn.Identity() if rank is None else CastLinear(inputs, rank, bias=False)
+        self.expand = CastLinear(rank or inputs, inputs)
 
     def forward(self, first: Tensor, x: Tensor) -> Tensor:
         crossed = self.expand(self.reduce(x))
@@ -37,9 +37,9 @@ class DeepCrossNetwork(nn.Module):
     def __init__(self, fields: Sequence[int], model: ModelConfig) -> None:
         super().__init__()
         inputs = sum(fields)
-        rank = min(model.block.width, inputs)
+        rank = None if model.block.form == "paper" else min(model.block.width, inputs)
         self.crosses = nn.ModuleList(CrossLayer(inputs, rank) for _ in range(model.blocks))
-        self.mlp = mlp(inputs, model.mlp, model.block.dropout)
+        self.mlp = mlp(inputs, model.mlp, model.block)
         self.width = inputs + (model.mlp[-1] if model.mlp else 0)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -54,7 +54,7 @@ class DeepNetwork(nn.Module):
 
     def __init__(self, fields: Sequence[int], model: ModelConfig) -> None:
         super().__init__()
-        self.mlp = mlp(sum(fields), model.mlp, model.block.dropout)
+        self.mlp = mlp(sum(fields), model.mlp, model.block)
         self.width = model.mlp[-1]
 
     def forward(self, x: Tensor) -> Tensor:

@@ -157,10 +157,9 @@ class Trainer:
         strength = self.config.optimizer.embedding_l2
         if not strength:
             return 0.0
-        tables = [parameter for name, parameter in self.model.inputs.ids.named_parameters()]
-        return (
-            0.5 * strength * torch.stack([table.square().sum() for table in tables]).sum() if tables else 0.0
-        )
+        inputs = self.model.inputs
+        tables = [*inputs.ids.parameters(), *(inputs.numbers.parameters() if inputs.numbers else ())]
+        return 0.5 * strength * sum(table.square().sum() for table in tables)
 
     def _tell_step(self, losses: torch.Tensor) -> None:
         if self._workers.leads and self._listeners:

@@ -38,7 +38,8 @@ class ViewerOnce(nn.Module):
         dense, backbone = model.inputs.dense, model.backbone
         if dense is None or not isinstance(backbone, ParallelMaskNet):
             raise ValueError("viewer once: expected a parallel MaskNet with dense columns")
-        if not isinstance(backbone.input_norm, nn.Identity) or model.sharing != "share_all":
+        blocks = [block for block in backbone.blocks if isinstance(block, MaskBlock)]
+        if any(block.activate for block in blocks) or model.sharing != "share_all":
             raise ValueError("viewer once: expected the recap form, and towers that share all")
         width = dense.layer_norm.normalized_shape[0]
         if viewer.shape != (width,):
@@ -49,7 +50,6 @@ class ViewerOnce(nn.Module):
         self.layer_norm = _Norm(dense.layer_norm, torch.cat(columns))
         behind = torch.arange(width, model.inputs.width, device=viewer.device)
         order = torch.cat([*columns, behind])
-        blocks = (block for block in backbone.blocks if isinstance(block, MaskBlock))
         self.blocks = nn.ModuleList(
             _Block(block, self.layer_norm, order, len(columns[0])) for block in blocks
         )

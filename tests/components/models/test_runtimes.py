@@ -92,7 +92,13 @@ def test_the_viewer_enters_once_and_the_answer_stays():
 
 
 @pytest.mark.parametrize(
-    "override", ["model.kind=dcn_v2", "model.block.form=paper", "model.sharing=share_none"]
+    "override",
+    [
+        "model.kind=dcn_v2",
+        "model.block.form=paper",
+        "model.block={form: paper, norms: {inputs: false}}",
+        "model.sharing=share_none",
+    ],
 )
 def test_other_networks_are_refused(override):
     config = load_config("tiny", [override])

@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.models.heavy_ranker.batch import Inputs, Labels
-from components.models.heavy_ranker.config import BlockConfig, IdConfig, NormConfig
+from components.models.heavy_ranker.config import (
+    BackboneNormConfig,
+    BlockConfig,
+    FeatureConfig,
+    IdConfig,
+    ModelConfig,
+    NormConfig,
+)
 from components.models.heavy_ranker.features import (
     DoubleNormLog,
     IdEmbedding,
@@ -19,7 +26,7 @@ from components.models.heavy_ranker.features import (
 )
 from components.models.heavy_ranker.load import load_config
 from components.models.heavy_ranker.loss import head_losses
-from components.models.heavy_ranker.masknet import MaskBlock
+from components.models.heavy_ranker.masknet import FieldNorm, MaskBlock, ParallelMaskNet, SerialMaskNet
 from components.models.heavy_ranker.model import HeavyRanker, parameter_count, to_bfloat16
 from components.models.heavy_ranker.rivals import CrossLayer
 from components.models.heavy_ranker.synthetic import World
@@ -202,3 +209,43 @@ def test_bfloat16_weights_move_probabilities_little_and_leave_the_last_layer_exa
     assert 0 < (exact - rounded).abs().max() < 0.02
     assert all(tower[-1].weight.dtype == torch.float32 for tower in model.towers.values())
     assert model.backbone.blocks[0].hidden.weight.dtype == torch.bfloat16
+
+
+def test_number_vectors_equal_their_formula_and_are_one_field_each() -> None:
+    features = FeatureConfig(2, binary=1, ids={"item": IdConfig(5, 3, "plain")}, norm=NormConfig(vectors=3))
+    layer = InputLayer(features).eval()
+    assert layer.field_widths == (1, 3, 3, 3)
+    continuous = torch.tensor([[2.0, torch.nan], [0.0, -1.0]])
+    ids = {"item": torch.tensor([[4], [-1]])}
+    found = layer(Inputs(continuous, torch.ones(2, 1), {}, ids)).detach()
+    vectors = layer.numbers.vectors.detach()
+    torch.testing.assert_close(found[0, 1:7], torch.cat([2 * vectors[0], torch.zeros(3)]))
+    torch.testing.assert_close(found[1, 1:7], torch.cat([torch.zeros(3), -vectors[1]]))
+
+
+def test_a_cross_of_the_papers_form_has_a_full_matrix() -> None:
+    torch.manual_seed(0)
+    cross = CrossLayer(5)
+    first, x = np.random.default_rng(0).normal(size=(2, 3, 5)).astype(np.float32)
+    with torch.inference_mode():
+        found = cross(torch.from_numpy(first), torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(found, first * (x @ cross.expand.weight.detach().numpy().T) + x, atol=1e-5)
+
+
+def test_norms_can_be_left_out_and_put_in() -> None:
+    def modules(**norms: bool) -> set[type]:
+        block = BlockConfig(width=4, reduction=1.0, form="paper", norms=BackboneNormConfig(**norms))
+        net = ParallelMaskNet((2, 3), ModelConfig(blocks=2, block=block, mlp=(4,)))
+        return {type(module) for module in net.modules()}
+
+    assert {FieldNorm, torch.nn.LayerNorm} <= modules()
+    assert torch.nn.BatchNorm1d not in modules()
+    bare = modules(inputs=False, blocks=False, mlp=True)
+    assert bare.isdisjoint({FieldNorm, torch.nn.LayerNorm})
+    assert torch.nn.BatchNorm1d in bare
+
+
+def test_a_serial_blocks_mask_is_sized_by_the_block_it_multiplies() -> None:
+    block = BlockConfig(width=8, reduction=2.0, form="paper")
+    net = SerialMaskNet((3, 3), ModelConfig("serial_masknet", 2, block, mlp=()))
+    assert [layer.aggregate.out_features for layer in net.blocks] == [12, 16]
