@@ -11,7 +11,7 @@ import attrs
 import torch
 
 from components.models.heavy_ranker.fused import fuse_towers
-from components.models.heavy_ranker.predictor import Predictor
+from components.models.heavy_ranker.predictor import Predictor, has_compiler
 from components.models.heavy_ranker.quantize import load_int8
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def load_chosen(path: str | Path, *, int8: bool = False) -> tuple[Predictor, Cho
     chosen = choose(parameters, int8=int8)
     if chosen.runtime == "int8":
         try:
-            return load_int8(path).predictor, chosen
+            return _in_int8(path), chosen
         except (ValueError, FileNotFoundError) as refusal:
             chosen = choose(parameters)
             chosen = attrs.evolve(chosen, why=f"{chosen.why}; int8 was refused: {refusal}")
@@ -82,6 +82,12 @@ def load_chosen(path: str | Path, *, int8: bool = False) -> tuple[Predictor, Cho
         return Predictor.load(path, "bf16"), chosen
     fuse_towers(cast("HeavyRanker", exact.model))
     return exact, chosen
+
+
+def _in_int8(path: str | Path) -> Predictor:
+    if not has_compiler():
+        raise ValueError("there is no C++ compiler, and without one bf16 is faster")
+    return load_int8(path).predictor
 
 
 def one_thread_pays(config: RankerConfig) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import shutil
 from pathlib import Path
 
@@ -152,16 +153,26 @@ def test_int8_is_chosen_only_where_asked_for_and_there_are_units_for_it() -> Non
     assert choose(large, (), int8=True).runtime == "fp32"
 
 
-def test_without_a_sample_bf16_is_served_and_the_reason_told(run: Path, monkeypatch) -> None:
+@pytest.fixture
+def suited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the processor and the network were those that int8 is for."""
     monkeypatch.setattr(runtimes, "matrix_units", lambda: ("amx_bf16", "amx_int8"))
     monkeypatch.setattr(runtimes, "LARGE_PARAMETERS", 0)
+
+
+@pytest.mark.usefixtures("suited")
+@pytest.mark.parametrize(("compiler", "why"), [(True, "quantize stores one"), (False, "no C.. compiler")])
+def test_where_int8_is_refused_bf16_is_served_and_the_reason_told(
+    run: Path, compiler: bool, why: str, monkeypatch
+) -> None:
+    monkeypatch.setattr(runtimes, "has_compiler", lambda: compiler)
     _, chosen = load_chosen(run, int8=True)
     assert chosen.runtime == "bf16"
-    assert "int8 was refused" in chosen.why
-    assert "quantize stores one" in chosen.why
+    assert re.search(f"int8 was refused: .*{why}", chosen.why)
 
 
 @needs_int8
+@pytest.mark.usefixtures("suited")
 def test_the_command_stores_the_sample_that_serving_needs(
     run: Path, world, tmp_path: Path, monkeypatch
 ) -> None:
@@ -177,8 +188,7 @@ def test_the_command_stores_the_sample_that_serving_needs(
     assert "probabilities move by" in done.stdout
     within = functools.partial(load_int8, bound=BOUND)
     monkeypatch.setattr(runtimes, "load_int8", within)
-    monkeypatch.setattr(runtimes, "matrix_units", lambda: ("amx_bf16", "amx_int8"))
-    monkeypatch.setattr(runtimes, "LARGE_PARAMETERS", 0)
+    monkeypatch.setattr(runtimes, "has_compiler", lambda: True)
     predictor, chosen = load_chosen(run, int8=True)
     assert chosen.runtime == "int8"
     rows = world.rows(100, 14)[0]
