@@ -1,14 +1,15 @@
 """Heavy-ranker runtimes on the same weights: milliseconds a request, and how far its probabilities move.
 
     python -m benchmarks.ranker [--json] [--rows 1500] [--seconds 4] [--threads 1] [--shapes laptop recap_2023] [--device cpu]
+                                [--only bf16 int8]
 
 Measured: a request's rows as tensors in, probabilities of all heads out; features are built before. On another device
-than the processor the way there and back counts. The share of peak divides by what one large bf16 matrix product
-reaches on the same device and threads in the same minute.
-Limits: random weights (probabilities of a trained network move less), one process; a shared machine moves numbers
-by tens of percent. ONNX Runtime (``onnx``, ``onnxscript``, ``onnxruntime``) and OpenVINO (``openvino``, for int8 ``nncf``)
+than the processor the way there and back counts; on one thread of it, processor time does. Runtimes take turns. The
+share of peak divides by what one large bf16 matrix product reaches on the same device and threads in those turns.
+Limits: random weights where a shape is no run, one process; a shared machine moves numbers by tens of percent, their
+ratios by less. ONNX Runtime (``onnx``, ``onnxscript``, ``onnxruntime``) and OpenVINO (``openvino``, for int8 ``nncf``)
 are measured where they are installed. "int8" rounds the weights, and activations request by request, "int8 fitted"
-rounds activations by ranges that it saw.
+rounds activations by ranges that it saw: OpenVINO those of the request itself, torch those of other rows.
 """
 
 from __future__ import annotations
@@ -36,14 +37,19 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from components.evaluation import auc
 from components.models.heavy_ranker.batch import Inputs
+from components.models.heavy_ranker.int8 import Int8Ranker
 from components.models.heavy_ranker.load import load_config
 from components.models.heavy_ranker.model import HeavyRanker, parameter_count, to_bfloat16
+from components.models.heavy_ranker.predictor import Predictor
 from components.models.heavy_ranker.synthetic import World
 from components.models.heavy_ranker.viewer_once import ViewerOnce
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+REQUEST = 1_000_000
+"""A stream of synthetic rows that no training reads."""
+PEAK = "peak"
 PACKAGES = ("torch", "numpy", "onnxruntime", "openvino", "nncf")
 
 
@@ -61,23 +67,20 @@ class Probabilities(torch.nn.Module):
 def main() -> None:
     arguments = parse()
     torch.set_num_threads(arguments.threads)
-    peak = matmul_peak(torch.bfloat16, arguments.device)
-    results = [row for shape in arguments.shapes for row in measure_shape(shape, arguments, peak)]
-    report = {
-        "machine": machine(arguments.threads),
-        "rows": arguments.rows,
-        "bf16_matmul_peak_tflops": round(peak / 1e12, 3),
-        "fp32_matmul_peak_tflops": round(matmul_peak(torch.float32, arguments.device) / 1e12, 3),
-        "results": results,
-    }
+    results = [row for shape in arguments.shapes for row in measure_shape(shape, arguments)]
+    report = {"machine": machine(arguments.threads), "rows": arguments.rows, "results": results}
     print(json.dumps(report) if arguments.json else as_text(report))
 
 
-def measure_shape(shape: str, arguments: argparse.Namespace, peak: float) -> Iterator[dict]:
+def measure_shape(shape: str, arguments: argparse.Namespace) -> Iterator[dict]:
     torch.manual_seed(0)
-    device, config = torch.device(arguments.device), load_config(shape)
+    device = torch.device(arguments.device)
+    predictor = Predictor.load(shape) if Path(shape).is_dir() else None
+    config = predictor.config if predictor else load_config(shape)
     model = HeavyRanker(config).eval()
-    rows = World(config, 0).rows(arguments.rows, 0)[0]
+    if predictor:
+        model.load_state_dict(predictor.model.state_dict())
+    rows = World(config, 0).rows(arguments.rows, REQUEST)[0]
     # Half of the columns describe the viewer, and are equal in all rows of a request.
     rows.continuous[:, : config.features.continuous // 2] = rows.continuous[
         :1, : config.features.continuous // 2
@@ -86,34 +89,49 @@ def measure_shape(shape: str, arguments: argparse.Namespace, peak: float) -> Ite
     flops = 2.0 * products(model) * arguments.rows
     with torch.inference_mode():
         exact = Probabilities(model)(*inputs).numpy()
-    for name, run in runtimes(model.to(device), inputs, device):
+    sample = Inputs.of(World(config, 0).rows(1024, REQUEST + 1)[0])
+    ready: dict[str, Callable[[], object]] = {}
+    facts: dict[str, dict] = {}
+    for name, run in runtimes(model.to(device), inputs, sample, device):
+        if not any(part in name for part in arguments.only):
+            continue
         try:
             first = time.perf_counter()
             found = np.asarray(run())
-            first = time.perf_counter() - first
+            facts[name] = {"first_call_s": round(time.perf_counter() - first, 2), **moved(found, exact)}
+            ready[name] = run
         except Exception as error:  # noqa: BLE001 - a runtime that cannot take the network is a result, not the end
             yield {"shape": shape, "runtime": name, "error": f"{type(error).__name__}: {str(error)[:120]}"}
-            continue
-        times = timed(run, arguments.seconds)
-        # Labels drawn from the exact probabilities: what a runtime's rounding costs in AUC.
-        drawn = np.random.default_rng(0).random(exact.shape) < exact
+    product = matmul(torch.bfloat16, arguments.device)
+    # Processor time leaves out what a shared machine gives to others; of several threads it would be their sum.
+    alone = arguments.threads == 1 and arguments.device == "cpu"
+    clock = time.process_time if alone else time.perf_counter
+    times = in_turns({**ready, PEAK: product}, arguments.seconds * len(ready), clock)
+    peak = 2.0 * matmul_size(arguments.device) ** 3 / min(times.pop(PEAK))
+    for name, spent in times.items():
         yield {
             "shape": shape,
             "parameters": parameter_count(model),
             "runtime": name,
-            "ms_best": round(min(times) * 1e3, 3),
-            "ms_median": round(statistics.median(times) * 1e3, 3),
-            "runs": len(times),
-            "first_call_s": round(first, 2),
-            "tflops": round(flops / min(times) / 1e12, 3),
-            "share_of_bf16_peak": round(flops / min(times) / peak, 3),
-            "max_abs_dp": float(np.abs(found - exact).max()),
-            "auc_difference": round(auc(drawn.ravel(), found.ravel()) - auc(drawn.ravel(), exact.ravel()), 6),
+            "ms_best": round(min(spent) * 1e3, 3),
+            "ms_median": round(statistics.median(spent) * 1e3, 3),
+            "runs": len(spent),
+            "tflops": round(flops / min(spent) / 1e12, 3),
+            "bf16_peak_tflops": round(peak / 1e12, 3),
+            "share_of_bf16_peak": round(flops / min(spent) / peak, 3),
+            **facts[name],
         }
 
 
+def moved(found: np.ndarray, exact: np.ndarray) -> dict[str, float]:
+    """How far probabilities moved, and what that costs in AUC on labels drawn from the exact ones."""
+    drawn = np.random.default_rng(0).random(exact.shape) < exact
+    difference = auc(drawn.ravel(), found.ravel()) - auc(drawn.ravel(), exact.ravel())
+    return {"max_abs_dp": float(np.abs(found - exact).max()), "auc_difference": round(difference, 6)}
+
+
 def runtimes(
-    model: HeavyRanker, inputs: Inputs, device: torch.device
+    model: HeavyRanker, inputs: Inputs, sample: Inputs, device: torch.device
 ) -> Iterator[tuple[str, Callable[[], object]]]:
     def eager(network: Callable[..., torch.Tensor]) -> Callable[[], object]:
         def run() -> object:
@@ -137,6 +155,9 @@ def runtimes(
     yield "torch AOT bf16 weights", once(lambda: eager(ahead_of_time(rounded, inputs)))
     if device.type != "cpu":
         return
+    yield "torch int8 fitted, eager", once(lambda: eager(Probabilities(Int8Ranker(model, sample))))
+    fitted = once(lambda: eager(Probabilities(Int8Ranker(model, sample, compiled=True))))
+    yield "torch int8 fitted, compiled", fitted
     yield "torch eager int8", once(lambda: eager(Probabilities(dynamic_int8(model))))
     if installed("onnxruntime", "onnx", "onnxscript"):
         yield "ONNX Runtime fp32", once(lambda: onnx_session(model, inputs))
@@ -234,21 +255,28 @@ def products(model: HeavyRanker) -> int:
     return sum(m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Linear))
 
 
-def matmul_peak(kind: torch.dtype, device: str) -> float:
-    """FLOP/s of one large matrix product, the best of a second."""
-    size = 2048 if device == "cpu" else 8192
-    left, right = (torch.randn(size, size).to(device, kind) for _ in range(2))
-    with torch.inference_mode():
-        return 2.0 * size**3 / min(timed(lambda: float((left @ right)[0, 0]), 1.0))  # a number is waited for
+def matmul_size(device: str) -> int:
+    return 2048 if device == "cpu" else 8192
 
 
-def timed(run: Callable[[], object], seconds: float) -> list[float]:
-    """Times of as many runs as fit, at least three."""
-    times, end = [], time.perf_counter() + seconds
-    while len(times) < 3 or time.perf_counter() < end:
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
+def matmul(kind: torch.dtype, device: str) -> Callable[[], object]:
+    """One large matrix product; a number of it is waited for."""
+    left, right = (torch.randn([matmul_size(device)] * 2).to(device, kind) for _ in range(2))
+    return lambda: float((left @ right)[0, 0])
+
+
+def in_turns(
+    runs: dict[str, Callable[[], object]], seconds: float, clock: Callable[[], float]
+) -> dict[str, list[float]]:
+    """Times of every run, the second of two in a row so that caches hold what is its own; at least three rounds."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    end = time.perf_counter() + seconds
+    while len(times[PEAK]) < 3 or time.perf_counter() < end:
+        for name, run in runs.items():
+            run()
+            start = clock()
+            run()
+            times[name].append(clock() - start)
     return times
 
 
@@ -271,17 +299,14 @@ def machine(threads: int) -> dict[str, object]:
 
 def as_text(report: dict) -> str:
     lines = [", ".join(f"{key} {value}" for key, value in report["machine"].items())]
-    lines.append(
-        f"{report['rows']} rows a request; matmul peak bf16 {report['bf16_matmul_peak_tflops']} TFLOP/s, "
-        f"fp32 {report['fp32_matmul_peak_tflops']}"
-    )
+    lines.append(f"{report['rows']} rows a request")
     for row in report["results"]:
         head = f"{row['shape']:12} {row['runtime']:32}"
         lines.append(
             f"{head} {row['error']}"
             if "error" in row
             else f"{head} best {row['ms_best']:9.2f} ms  median {row['ms_median']:9.2f} ms  "
-            f"{row['tflops']:6.3f} TFLOP/s  {row['share_of_bf16_peak']:6.1%} of bf16 peak  "
+            f"{row['tflops']:6.3f} TFLOP/s  {row['share_of_bf16_peak']:6.1%} of bf16 peak {row['bf16_peak_tflops']}  "
             f"max|dp| {row['max_abs_dp']:.4f}  dAUC {row['auc_difference']:+.1e}  first call {row['first_call_s']} s"
         )
     return "\n".join(lines)
@@ -295,7 +320,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=1500)
     parser.add_argument("--seconds", type=float, default=4.0, help="time measured for each runtime")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--shapes", nargs="+", default=["laptop", "recap_2023"])
+    parser.add_argument(
+        "--shapes", nargs="+", default=["laptop", "recap_2023"], help="presets, or runs whose weights count"
+    )
+    parser.add_argument("--only", nargs="+", default=[""], help="runtimes whose name holds one of these")
     parser.add_argument("--device", default="cpu", help="where the torch runtimes run, such as cuda")
     return parser.parse_args(sys.argv[1:])
 

@@ -143,6 +143,24 @@ def calibrate(
 
 
 @app.command()
+def quantize(
+    checkpoint: Annotated[Path, typer.Option("--checkpoint", help="A checkpoint, or a run folder.")],
+    data: Annotated[Path, typer.Option("--data", "-d", help="Shards of which the first rows are stored.")],
+    rows: Annotated[int, typer.Option(min=2, help="Half fix the ranges, half check the answer.")] = 2048,
+    bound: Annotated[float, typer.Option(help="Refuse weights that move a probability further.")] = 0.05,
+) -> None:
+    """Store the rows that int8 needs beside a checkpoint, if int8 moves probabilities little enough."""
+    from components.models.heavy_ranker import quantize as int8
+    from components.models.heavy_ranker.datasets import ParquetDataset, in_order
+    from components.models.heavy_ranker.predictor import Predictor
+
+    sample = next(in_order(ParquetDataset.open(data), rows))
+    found = int8.quantize(Predictor.load(checkpoint), sample, bound)
+    int8.store_sample(checkpoint, sample)
+    typer.echo(f"probabilities move by {found.mean:.5f} in the mean and {found.largest:.4f} at most")
+
+
+@app.command()
 def drift(
     checkpoint: Annotated[Path, typer.Option("--checkpoint", help="A checkpoint, or a run folder.")],
     before: Annotated[Path, typer.Option(help="Shards that the checkpoint was calibrated on.")],

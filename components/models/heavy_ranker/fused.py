@@ -29,12 +29,17 @@ class FusedTowers(nn.Module):
         self.heads = len(towers)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        wide = functional.linear(hidden.to(self.first_weight.dtype), self.first_weight, self.first_bias)
+        return self.later(
+            functional.linear(hidden.to(self.first_weight.dtype), self.first_weight, self.first_bias)
+        )
+
+    def later(self, wide: Tensor) -> Tensor:
+        """The logits from what the first layers of all towers give, side by side."""
         if not len(self.weights):
             return wide
         x = wide.unflatten(1, (self.heads, -1)).transpose(0, 1)
         for weight, bias in zip(self.weights, self.biases, strict=True):
-            x = torch.baddbmm(bias, x.relu(), weight)
+            x = torch.baddbmm(bias, x.relu().to(weight.dtype), weight)
         return x[:, :, 0].T
 
 

@@ -15,7 +15,7 @@ from components.models.heavy_ranker.predictor import Predictor
 from components.models.heavy_ranker.priors import start_at_rates
 from components.models.heavy_ranker.synthetic import World
 from components.models.heavy_ranker.viewer_once import ViewerOnce
-from components.models.runtimes import bf16_units, choose, threads
+from components.models.runtimes import choose, matrix_units, threads
 
 
 def test_the_choice_falls_back_to_fp32_and_says_why():
@@ -28,8 +28,8 @@ def test_the_choice_falls_back_to_fp32_and_says_why():
 def test_units_are_read_from_the_flags(tmp_path):
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text("model name : x\nflags : sse avx512_bf16 amx_bf16_not\n")
-    assert bf16_units(cpuinfo) in ((), ("avx512_bf16",))  # none on another architecture
-    assert bf16_units(tmp_path / "absent") == ()
+    assert matrix_units(cpuinfo) in ((), ("avx512_bf16",))  # none on another architecture
+    assert matrix_units(tmp_path / "absent") == ()
 
 
 def test_threads_are_given_back():
