@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.datasets import Action, DataError, split_by_time
-from components.features.labels import LABEL_WINDOW_MS, Examples, shown_examples
-from components.rankers.heavy import UnderLoad
+from components.features.labels import HEADS, LABEL_WINDOW_MS, Examples, shown_examples
+from components.models.weighted_score import WeightSet
+from components.rankers.heavy import HeavyRanker, UnderLoad
 from components.rankers.light import LightRanker
 from components.rankers.training import UpToRanker
 from components.sources.answers import posts_at
@@ -34,6 +35,9 @@ from products._offline.trial import Case, InOrder, Offline, Trial, drawn
 from products.for_you import params
 from products.for_you.evaluation import HOUR_MS, Ranked, parts_of
 from products.for_you.flow import ForYou
+
+ANY_ACTION = WeightSet("any_action", {HEADS[action]: 1.0 for action in Action if action not in NEGATIVE})
+"""Every action counts the same, as it does where slates are judged; published weights value a reply 27 likes."""
 
 Order = Callable[[Viewer, NDArray[np.int64]], NDArray[Any]]
 """A viewer and rows of posts to a score above 0 for each."""
@@ -151,15 +155,22 @@ def _slates(
 
 
 def systems(trial: Trial, ours: ForYou) -> Mapping[str, RecommendationFlow[Viewer, Any]]:
-    """Our ranker, under load the light one, and what they have to beat."""
+    """Our ranker, if it is heavy the same without weights and the light one, and what they have to beat."""
+    return {
+        **{name: RankedShown(ours, ranker, trial) for name, ranker in _rankers(ours).items()},
+        **{name: ShownInOrder(trial, order) for name, order in _orders(trial).items()},
+    }
+
+
+def _rankers(ours: ForYou) -> dict[str, Ranker[Viewer, Post]]:
     learned = next(one for one in parts_of(ours.ranker) if isinstance(one, (UnderLoad, LightRanker)))
     rankers: dict[str, Ranker[Viewer, Post]] = {"for_you": learned}
     if isinstance(learned, UnderLoad):
         rankers["light_ranker"] = learned.light
-    return {
-        **{name: RankedShown(ours, ranker, trial) for name, ranker in rankers.items()},
-        **{name: ShownInOrder(trial, order) for name, order in _orders(trial).items()},
-    }
+        for heavy in parts_of(learned.heavy):
+            if isinstance(heavy, HeavyRanker):
+                rankers["any_action"] = attrs.evolve(heavy, weights=ANY_ACTION)
+    return rankers
 
 
 def _orders(trial: Trial) -> dict[str, Order]:

@@ -146,6 +146,7 @@ async def test_the_flow_follows_its_rules(flow, tables, timeline_model, users, d
 CAPS = {
     "in_network": params.IN_NETWORK_CAP,
     "co_engagement": params.CO_ENGAGEMENT_CAP,
+    "similar_entities": params.ENTITIES_CAP,
     "liked_by_followed": params.LIKED_CAP,
     "recommended_authors": params.AUTHORS_CAP,
     "trending_topic": params.TRENDING_CAP,
@@ -160,7 +161,7 @@ SETTINGS = {
     "one at a time": {params.BATCH: 1},
     "a day": {params.MAX_AGE_H: 24.0, params.WINDOW_H: 3.0},
     "few are ranked": {params.RANK_CAP: 60},
-    "one is ranked": {params.RANK_CAP: 2},
+    "one is ranked": {params.RANK_CAP: 1},
     "strangers count in full": {params.STRANGER_FACTOR: 1.0, params.DECAY: 0.9, params.FLOOR: 0.0},
     "strangers as often as they like": {params.STRANGER_ONCE: False},
     "whole conversations": {params.CONVERSATIONS: False},

@@ -11,7 +11,9 @@ import pytest
 
 from components.datasets import DataError
 from components.evaluation import judge_lists, ndcg
-from components.rankers.heavy import UnderLoad
+from components.features.declared import FeatureSet
+from components.models.weighted_score import APRIL_2023
+from components.rankers.heavy import HeavyRanker, Threaded, UnderLoad
 from components.rankers.light import LogisticRanker
 from components.stores.types import Post
 from mixer.params import Params
@@ -20,6 +22,7 @@ from products._cli.data import Loaded
 from products._offline.measure import MAIN, Settings, measured
 from products._offline.trial import viewer_of
 from products.for_you import reranked, training
+from products.for_you.evaluation import parts_of
 from products.for_you.flow import ForYou
 
 
@@ -123,6 +126,19 @@ def test_a_viewer_counts_once_however_many_slates(contest, systems):
 def test_the_light_ranker_stands_beside_the_heavy_one(contest, light):
     systems = reranked.systems(contest, ForYou(contest.stores, UnderLoad(KeepOrder(), light)))
     assert list(systems)[:2] == ["for_you", "light_ranker"]
+
+
+def test_beside_published_weights_stands_what_is_judged_any_action(contest, light):
+    heavy = HeavyRanker(FeatureSet(()), Threaded(None), ("is_favorited",))  # type: ignore[arg-type]  # never asked
+    systems = reranked.systems(contest, ForYou(contest.stores, UnderLoad(heavy, light)))
+    assert list(systems)[:3] == ["for_you", "light_ranker", "any_action"]
+    weights = [one.weights for one in parts_of(systems["any_action"].ranker) if isinstance(one, HeavyRanker)]
+    assert weights == [reranked.ANY_ACTION]
+    assert set(reranked.ANY_ACTION.weights.values()) == {1.0}
+    assert APRIL_2023.weights.keys() - reranked.ANY_ACTION.weights.keys() == {
+        "is_negative_feedback_v2",
+        "is_report_tweet_clicked",
+    }
 
 
 def test_without_impressions_there_is_nothing_to_rank_again(loaded):
