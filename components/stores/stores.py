@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from components.stores.entities import EntityIndex
 from components.stores.graph import Graph
 from components.stores.ids import IdIndex
 from components.stores.labels import SafetyLabels
@@ -61,11 +60,6 @@ class Stores:
     def engagements(self) -> Graph:
         """Users to the posts they engaged with."""
         return self._graph(ENGAGEMENT, len(self.posts))
-
-    @cached_property
-    def entities(self) -> EntityIndex:
-        """What posts are about, and who engaged with what is about the same."""
-        return EntityIndex.of(self.posts, self.engagements)
 
     @cached_property
     def interests(self) -> Graph:

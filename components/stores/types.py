@@ -58,7 +58,6 @@ class Post(Candidate):
     in_network_score = column(np.float32, default=np.nan, doc="score of the source in_network")
     co_engagement_score = column(np.float32, default=np.nan, doc="score of the source co_engagement")
     popular_score = column(np.float32, default=np.nan, doc="score of the source popular")
-    similar_entities_score = column(np.float32, default=np.nan, doc="score of the source similar_entities")
     liked_by_followed_score = column(np.float32, default=np.nan, doc="score of the source liked_by_followed")
     recommended_score = column(np.float32, default=np.nan, doc="score of the source recommended_authors")
     trending_score = column(np.float32, default=np.nan, doc="score of the source trending_by_topic")

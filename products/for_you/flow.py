@@ -17,7 +17,6 @@ from components.rankers.replay import AsBefore, Remembered
 from components.side_effects.impressions import RecordImpressions
 from components.sources.authors import RecommendedAuthors, followed_by_followed
 from components.sources.backfill import Backfill
-from components.sources.entities import SimilarEntities
 from components.sources.exploration import NewAuthors
 from components.sources.liked_by_followed import LikedByFollowed
 from components.sources.posts import CoEngagement, InNetwork, PopularPosts
@@ -108,7 +107,6 @@ class ForYou(RecommendationFlow[Viewer, Post]):
             [
                 InNetwork(stores, params.IN_NETWORK_CAP, params.MAX_AGE_H).fail_open(),
                 CoEngagement(stores, params.CO_ENGAGEMENT_CAP, params.MAX_AGE_H).fail_open(),
-                SimilarEntities(stores, params.ENTITIES_CAP, params.MAX_AGE_H).fail_open(),
                 LikedByFollowed(stores, None, params.LIKED_CAP, params.MAX_AGE_H).fail_open(),
                 RecommendedAuthors(
                     stores,

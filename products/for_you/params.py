@@ -22,13 +22,6 @@ IN_NETWORK_CAP = param(
 CO_ENGAGEMENT_CAP = param(
     "for_you.co_engagement.cap", 300, minimum=0, maximum=5_000, doc="Posts by co-engagement."
 )
-ENTITIES_CAP = param(
-    "for_you.similar_entities.cap",
-    300,
-    minimum=0,
-    maximum=5_000,
-    doc="Posts about things near those that the viewer engaged with.",
-)
 POPULAR_CAP = param("for_you.popular.cap", 200, minimum=0, maximum=5_000, doc="Popular posts.")
 LIKED_CAP = param(
     "for_you.liked_by_followed.cap", 300, minimum=0, maximum=5_000, doc="Posts that the followed like."

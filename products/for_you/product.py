@@ -13,7 +13,6 @@ import numpy as np
 import components.hydrators.posts
 import components.rankers.light
 import components.rankers.training
-import components.sources.entities
 import components.sources.liked_by_followed
 import components.sources.nearest
 import components.sources.posts
@@ -43,7 +42,6 @@ from products.for_you.training import INPUTS, Training, train, train_trees
 
 VERSION = (
     components.sources.posts,
-    components.sources.entities,
     components.sources.liked_by_followed,
     components.sources.nearest,
     components.sources.trending,

@@ -25,7 +25,6 @@ from products.for_you import params
 SOURCE_SCORES = {
     "in_network": Post.in_network_score,
     "co_engagement": Post.co_engagement_score,
-    "similar_entities": Post.similar_entities_score,
     "popular": Post.popular_score,
     "liked_by_followed": Post.liked_by_followed_score,
     "recommended_authors": Post.recommended_score,

@@ -36,7 +36,6 @@ INPUTS: tuple[Column[Any, Any], ...] = (
     Post.is_reply,
     Post.in_network_score,
     Post.co_engagement_score,
-    Post.similar_entities_score,
     Post.popular_score,
     Post.liked_by_followed_score,
     Post.trending_score,

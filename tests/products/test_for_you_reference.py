@@ -146,7 +146,6 @@ async def test_the_flow_follows_its_rules(flow, tables, timeline_model, users, d
 CAPS = {
     "in_network": params.IN_NETWORK_CAP,
     "co_engagement": params.CO_ENGAGEMENT_CAP,
-    "similar_entities": params.ENTITIES_CAP,
     "liked_by_followed": params.LIKED_CAP,
     "recommended_authors": params.AUTHORS_CAP,
     "trending_topic": params.TRENDING_CAP,

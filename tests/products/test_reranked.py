@@ -132,7 +132,8 @@ def test_beside_published_weights_stands_what_is_judged_any_action(contest, ligh
     heavy = HeavyRanker(FeatureSet(()), Threaded(None), ("is_favorited",))  # type: ignore[arg-type]  # never asked
     systems = reranked.systems(contest, ForYou(contest.stores, UnderLoad(heavy, light)))
     assert list(systems)[:3] == ["for_you", "light_ranker", "any_action"]
-    weights = [one.weights for one in parts_of(systems["any_action"].ranker) if isinstance(one, HeavyRanker)]
+    chosen = systems["any_action"].select_ranker(viewer_of(contest.cases[0], Params.of({}), 0))
+    weights = [one.weights for one in parts_of(chosen) if isinstance(one, HeavyRanker)]
     assert weights == [reranked.ANY_ACTION]
     assert set(reranked.ANY_ACTION.weights.values()) == {1.0}
     assert APRIL_2023.weights.keys() - reranked.ANY_ACTION.weights.keys() == {

@@ -56,7 +56,6 @@ class Small:
             language=np.array(language, dtype=object),
             reply_to=np.array(reply, dtype=np.int64),
             repost_of=np.array(repost, dtype=np.int64),
-            entity_id=np.array(topic, dtype=np.int64),
         )
         graphs = {
             FOLLOW: graph_of(self.follows, (self.users, self.users)),

@@ -19,7 +19,6 @@ from tests.products.twin.tables import DAY_MS, Post, Who
 SCORES = {
     "in_network": "in_network_score",
     "co_engagement": "co_engagement_score",
-    "similar_entities": "similar_entities_score",
     "popular": "popular_score",
     "liked_by_followed": "liked_by_followed_score",
     "trending_topic": "trending_score",

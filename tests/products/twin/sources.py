@@ -12,7 +12,6 @@ from tests.products.twin.tables import HOUR_MS, Post, Who
 Found = list[tuple[int, float]]
 PER_AUTHOR, RECOMMENDED, RECOMMENDED_POSTS = 50, 100, 3
 SEEDS, NEIGHBOURS, SIDE, CONNECTORS = 100, 200, 500, 1_000
-ENTITY_SEEDS, ENTITY_SIDE, SHRINKAGE = 50, 100, 10
 TREND_H, BEFORE_H = 6, 24
 FEW_FOLLOWERS, EXPLORING = 10, 0.05
 
@@ -25,10 +24,6 @@ def best(scores: dict[int, float], count: int) -> Found:
 
 def damping(degree: int) -> float:
     return 1 / float(np.log(2.0 + degree))
-
-
-def root(size: int) -> float:
-    return float(np.sqrt(size + SHRINKAGE))
 
 
 def is_young(who: Who, post: Post) -> bool:
@@ -63,35 +58,6 @@ def co_engagement(who: Who) -> Found:
         if is_young(who, tables.posts[post]) and post not in who.engaged
     }
     return best(wanted, who.cap(params.CO_ENGAGEMENT_CAP))
-
-
-def similar_entities(who: Who) -> Found:
-    tables = who.tables
-    chosen: dict[int, list[int]] = defaultdict(list)
-    audience: dict[int, list[int]] = defaultdict(list)
-    for _, user, post in tables.engagements:
-        entity = tables.posts[post].entity_id
-        if entity != -1 and entity not in chosen[user]:
-            chosen[user].append(entity)
-            audience[entity].append(user)
-    alike: dict[int, float] = defaultdict(float)
-    for seed in sorted({tables.posts[post].entity_id for post in who.engaged[-ENTITY_SEEDS:]} - {-1}):
-        for user in audience[seed][-ENTITY_SIDE:]:
-            alike[user] += 1 / root(len(audience[seed]))
-    alike.pop(who.id, None)
-    closeness: dict[int, float] = defaultdict(float)
-    for user, shared in best(alike, ENTITY_SIDE):
-        for entity in chosen[user][-ENTITY_SIDE:]:
-            closeness[entity] += shared / root(len(chosen[user]))
-    found: list[tuple[float, int, int]] = []
-    for entity, score in closeness.items():
-        about = [post for post in tables.posts.values() if post.entity_id == entity and is_young(who, post)]
-        about = [post for post in about if post.author != who.id and post.id not in who.engaged]
-        about.sort(key=lambda post: (-post.created_ms, post.id))
-        for place, post in enumerate(about):
-            if place == 0 or post.author in who.follows:
-                found.append((-score / root(len(audience[entity])), -post.created_ms, post.id))
-    return [(one, -score) for score, _, one in sorted(found)[: who.cap(params.ENTITIES_CAP)]]
 
 
 def likes_of_followed(who: Who) -> Counter[int]:
@@ -181,7 +147,6 @@ def backfill(who: Who) -> Found:
 SOURCES = (
     in_network,
     co_engagement,
-    similar_entities,
     liked_by_followed,
     recommended_authors,
     trending_topic,

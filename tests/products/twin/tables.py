@@ -31,7 +31,6 @@ class Post:
     repost_of: int
     quote_of: int
     subscribers_only: int
-    entity_id: int
 
 
 def rows(table, *names):

@@ -69,14 +69,8 @@ def _posts(data, rng):
     topic[rng.choice(count, 60, replace=False)] = -1
     quoted = np.isin(posts["post_id"], posts["quote_of"])
     exclusive = (rng.random(count) < np.where(quoted, 0.4, 0.05)).astype(np.int8)
-    rows = np.arange(count)
     return posts.with_columns(
-        reply_to=reply_to,
-        created_ms=created,
-        text=text,
-        topic=topic,
-        subscribers_only=exclusive,
-        entity_id=np.where(rows % 3 == 0, -1, rows % 101),
+        reply_to=reply_to, created_ms=created, text=text, topic=topic, subscribers_only=exclusive
     )
 
 
