@@ -90,9 +90,11 @@ class Request:
     def scaled(self, count: int, least_share: float = 0.3) -> int:
         """How many of ``count`` the load allows: its product with the quality factor, at least ``least_share`` of it.
 
-        Source: FRS FirstNRanker, ``int(count * max(quality factor, 0.3))``.
+        Never none where some are wanted: a factor of 0.95 at rest must not make 0 of 1.
+
+        Source: FRS FirstNRanker, ``int(count * max(quality factor, 0.3))``, whose smallest count is 50.
         """
-        return int(count * max(self.quality_factor, least_share))
+        return max(int(count * max(self.quality_factor, least_share)), min(count, 1))
 
     def rng(self, component: str) -> np.random.Generator:
         """A generator of its own for a component: same seed and name, same numbers."""

@@ -50,7 +50,7 @@ class NewAuthors(CandidateSource[Viewer, Post]):
         if history.row >= 0:
             newest[history.row] = -1
         authors = np.flatnonzero(newest >= 0)
-        count = int(viewer.request.scaled(setting(viewer, self.slate)) * self.share)
+        count = viewer.request.scaled(int(setting(viewer, self.slate) * self.share))
         draws = 1.0 - viewer.request.rng(self.name).random(len(authors))
         chosen = self._first(authors, draws, count, history.now_ms)
         return posts_at(self.stores, newest[authors[chosen]], draws[chosen])

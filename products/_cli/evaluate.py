@@ -68,6 +68,7 @@ async def _evaluate(application: Application, options: EvaluateOptions) -> None:
     identity = {
         "version": fingerprint(values_of(params), loaded.stores),
         "users": options.users,
+        "protocol": trial.protocol,
         "parts": [part.path.name for part in workshop.made],
     }
     settings = Settings(params, options.seed, identity, options.resume)

@@ -60,45 +60,54 @@ async def measured(
 ) -> Report:
     """Ranking, retrieval, health and, on a world, planted worth of every system, with intervals by user.
 
-    The first system is ours: its paired differences to the others are rows named ``ours - other``.
+    The first system is ours: its paired differences to the others are rows named ``ours - other``. A user with several
+    cases counts once, with their mean, for cases of one user are not independent.
     """
     ours: Any = next(iter(systems.values()))
     answers = {name: await _answers(name, flow, trial.cases, settings) for name, flow in systems.items()}
     lists = {name: {one.user: one.ids for one in answer.served} for name, answer in answers.items()}
-    relevant = {case.user_id: case.relevant for case in trial.cases}
+    relevant = {case.id: case.relevant for case in trial.cases}
     judged = {name: judge_lists(shown, relevant) for name, shown in lists.items()}
     bootstrap = Bootstrap(seed=settings.seed)
     rows = [
-        *_relevance(judged, bootstrap),
+        *_relevance(judged, trial, bootstrap),
         *_segments(judged, trial, bootstrap),
         *_retrieval({name: lists[name] for name in ours.sources.names if name in lists}, relevant, bootstrap),
         *_health(offline, trial, lists, bootstrap),
         *_worth(offline, trial, lists, bootstrap),
         *(Row(name, "ms", Interval(float(np.median(answer.elapsed_ms)))) for name, answer in answers.items()),
     ]
-    return Report(
-        "evaluation", rows, {"users": len(trial.cases), "protocol": trial.protocol, **attrs.asdict(bootstrap)}
-    )
+    size = {"users": len({case.user_id for case in trial.cases}), "cases": len(trial.cases)}
+    return Report("evaluation", rows, {**size, "protocol": trial.protocol, **attrs.asdict(bootstrap)})
 
 
 async def _answers(
     name: str, flow: BaseFlow[Viewer, Any], cases: Sequence[Case], settings: Settings
 ) -> OfflineResult:
-    by_user = {case.user_id: case for case in cases}
+    by_id = {case.id: case for case in cases}
 
-    def target(user: int, seed: int) -> Viewer:
-        return viewer_of(by_user[user], settings.params, seed)
+    def target(case: int, seed: int) -> Viewer:
+        return viewer_of(by_id[case], settings.params, seed)
 
     async def recommend(viewer: Viewer) -> NDArray[np.int64]:
         return (await flow.process(viewer)).candidates.ids
 
     config = {**settings.identity, "system": name, "depth": DEPTH}
     run = OfflineRun(recommend, target, config, settings.seed)
-    return await run.run(sorted(by_user), settings.folder)
+    return await run.run(sorted(by_id), settings.folder)
 
 
-def _relevance(judged: Mapping[str, Judged], bootstrap: Bootstrap) -> Iterator[Row]:
-    values = {name: ranking_metrics(one, (TOP, DEPTH)) for name, one in judged.items()}
+def _by_user(judged: Judged, trial: Trial, depths: Sequence[int]) -> dict[str, NDArray[np.float64]]:
+    """Ranking metrics of every user, in ascending order: the mean over the user's cases."""
+    user = {case.id: case.user_id for case in trial.cases}
+    owners = np.array([user[case] for case in judged.users.tolist()], dtype=np.int64)
+    _, owner, counts = np.unique(owners, return_inverse=True, return_counts=True)
+    metrics = ranking_metrics(judged, depths)
+    return {name: np.bincount(owner, weights=values) / counts for name, values in metrics.items()}
+
+
+def _relevance(judged: Mapping[str, Judged], trial: Trial, bootstrap: Bootstrap) -> Iterator[Row]:
+    values = {name: _by_user(one, trial, (TOP, DEPTH)) for name, one in judged.items()}
     for name, metrics in values.items():
         yield from (Row(name, metric, bootstrap.mean(users)) for metric, users in metrics.items())
     ours, *others = values
@@ -108,10 +117,13 @@ def _relevance(judged: Mapping[str, Judged], bootstrap: Bootstrap) -> Iterator[R
 
 
 def _segments(judged: Mapping[str, Judged], trial: Trial, bootstrap: Bootstrap) -> Iterator[Row]:
-    history = {case.user_id: case.history for case in trial.cases}
+    # Who has several cases is as new as at the first.
+    history: dict[int, int] = {}
+    for case in trial.cases:
+        history[case.user_id] = min(case.history, history.get(case.user_id, case.history))
+    new = np.array([history[user] <= NEW_USER for user in sorted(history)], dtype=np.bool_)
     for name, one in judged.items():
-        new = np.array([history[user] <= NEW_USER for user in one.users.tolist()], dtype=np.bool_)
-        values = ranking_metrics(one, (TOP,))[MAIN]
+        values = _by_user(one, trial, (TOP,))[MAIN]
         segments = {"new viewers": new, "other viewers": ~new}
         for segment, interval in mean_by_segment(values, segments, bootstrap).items():
             yield Row(name, MAIN, interval, segment, "" if interval.units else "no such viewer")

@@ -27,7 +27,7 @@ Changes = Mapping[str, Mapping[Param[Any], object]]
 """Values of parameters, by what they change."""
 
 Lists = Mapping[int, Sequence[int]]
-"""Ids shown to each user, best first."""
+"""Ids shown in each case, best first."""
 
 
 @attrs.frozen
@@ -39,12 +39,14 @@ class Case:
         now_ms: when; nothing from then on may be used.
         relevant: ids that the user acted on from then on.
         history: how many actions of the user came before.
+        id: tells it from other cases, the user's where each has one.
     """
 
     user_id: int
     now_ms: int
     relevant: tuple[int, ...]
     history: int
+    id: int = attrs.field(default=attrs.Factory(lambda self: self.user_id, takes_self=True))
 
 
 @attrs.frozen(eq=False)
@@ -54,16 +56,17 @@ class Trial:
     Args:
         past: what may be learned from.
         now: what requests are served from, each as of its moment.
-        cases: requests, at most one a user.
+        cases: requests, at most one a user except where ``shown`` is to be ranked.
         protocol: how past and future were told apart, in words.
-        shown: user id to rows of what the user was shown at the request, where only that is to be ranked.
+        shown: user id and moment of a request to rows of what the user was shown then, in that order, where only that
+            is to be ranked.
     """
 
     past: Loaded
     now: Loaded
     cases: tuple[Case, ...]
     protocol: str
-    shown: Mapping[int, NDArray[np.int64]] = attrs.field(factory=dict)
+    shown: Mapping[tuple[int, int], NDArray[np.int64]] = attrs.field(factory=dict)
 
     @property
     def stores(self) -> Stores:
@@ -85,8 +88,8 @@ class Offline:
         systems: ``(trial, ours)`` to flows by name: ours first, every source of it alone, baselines.
         ranked: our flow up to the ranker and no further.
         score: the column that the ranker writes.
-        health: ``(trial, lists)`` to what is not about relevance: one value a user, or one for all.
-        worth: ``(trial, lists)`` to the planted worth of what was shown, one value a user; None without a truth.
+        health: ``(trial, lists)`` to what is not about relevance: one value a case, or one for all.
+        worth: ``(trial, lists)`` to the planted worth of what was shown, one value a case; None without a truth.
         ablations: our flow to what can be changed about it, by name: values of parameters.
     """
 
@@ -141,7 +144,7 @@ def _with(values: Mapping[Param[Any], object]) -> Callable[[Viewer], Viewer]:
 def viewer_of(case: Case, params: Params, seed: int, limit: int | None = DEPTH) -> Viewer:
     """The request of a case; a system under evaluation leaves no trace, and is at rest however slow the machine."""
     request = Request(
-        id=f"offline-{case.user_id}",
+        id=f"offline-{case.id}",
         now_ms=case.now_ms,
         seed=seed,
         params=params,

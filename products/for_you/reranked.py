@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.datasets import Action, DataError, split_by_time
-from components.features.labels import LABEL_WINDOW_MS, Examples, shown_examples
-from components.rankers.heavy import UnderLoad
+from components.features.labels import HEADS, LABEL_WINDOW_MS, Examples, shown_examples
+from components.models.weighted_score import WeightSet
+from components.rankers.heavy import HeavyRanker, UnderLoad
 from components.rankers.light import LightRanker
 from components.rankers.training import UpToRanker
 from components.sources.answers import posts_at
@@ -32,25 +33,32 @@ from mixer.rankers import KeepOrder
 from products._cli.data import Loaded
 from products._offline.trial import Case, InOrder, Offline, Trial, drawn
 from products.for_you import params
-from products.for_you.evaluation import HOUR_MS, Ranked, health, parts_of
+from products.for_you.evaluation import HOUR_MS, Ranked, parts_of
 from products.for_you.flow import ForYou
+
+ANY_ACTION = WeightSet("any_action", {HEADS[action]: 1.0 for action in Action if action not in NEGATIVE})
+"""Every action counts the same, as it does where slates are judged; published weights value a reply 27 likes."""
 
 Order = Callable[[Viewer, NDArray[np.int64]], NDArray[Any]]
 """A viewer and rows of posts to a score above 0 for each."""
 
 
+Slates = Mapping[tuple[int, int], NDArray[np.int64]]
+"""Viewer's id and moment to rows of what the viewer was shown then, in that order."""
+
+
 @attrs.frozen
 class Shown(CandidateSource[Viewer, Post]):
-    """What a viewer was shown, in some order."""
+    """What a viewer was shown, in some order; by chance where that does not tell, so that places say nothing."""
 
     stores: Stores = attrs.field(repr=False)
-    shown: Mapping[int, NDArray[np.int64]] = attrs.field(repr=False)
+    shown: Slates = attrs.field(repr=False)
     order: Order = attrs.field(repr=False)
 
     def fetch(self, viewer: Viewer) -> Candidates[Post]:
-        rows = self.shown[viewer.user_id]
+        rows = slate_of(viewer, self.shown)
         scores = self.order(viewer, rows)
-        best = np.argsort(-scores, kind="stable")
+        best = np.lexsort((viewer.request.rng("ties").random(len(rows)), -scores))
         return posts_at(self.stores, rows[best], scores[best])
 
 
@@ -58,10 +66,10 @@ class Shown(CandidateSource[Viewer, Post]):
 class WasShown(CandidatePredicate[Viewer, Post]):
     """Leaves out what sources find beside what was shown."""
 
-    shown: Mapping[int, NDArray[np.int64]] = attrs.field(repr=False)
+    shown: Slates = attrs.field(repr=False)
 
     def check(self, target: Viewer, candidates: Candidates[Post]) -> Verdicts:
-        return Verdicts.keep_where(np.isin(candidates[Post.row], self.shown[target.user_id]), "not_shown")
+        return Verdicts.keep_where(np.isin(candidates[Post.row], slate_of(target, self.shown)), "not_shown")
 
 
 class RankedShown(UpToRanker[Viewer, Post], ForYou):
@@ -70,7 +78,7 @@ class RankedShown(UpToRanker[Viewer, Post], ForYou):
     def __init__(self, ours: ForYou, ranker: Ranker[Viewer, Post], trial: Trial) -> None:
         super().__init__(ours.stores, ranker, embeddings=ours.embeddings)
         self.shown = trial.shown
-        everything = Shown(ours.stores, trial.shown, as_shown)
+        everything = Shown(ours.stores, trial.shown, by_chance)
         self.sources = SourceRegistry([*self.sources.all(), everything])
 
     def pre_ranker_filter(self) -> CandidatePredicate[Viewer, Post]:
@@ -91,13 +99,23 @@ class ShownInOrder(InOrder, ForYou):
         return KeepAll()
 
 
+def slate_of(viewer: Viewer, shown: Slates) -> NDArray[np.int64]:
+    """What the viewer was shown at the moment of the request."""
+    return shown[viewer.user_id, viewer.request.now_ms]
+
+
 def as_shown(viewer: Viewer, rows: NDArray[np.int64]) -> NDArray[Any]:
     """The order in which the viewer was shown them."""
     return 1.0 / (1.0 + np.arange(len(rows)))
 
 
+def by_chance(viewer: Viewer, rows: NDArray[np.int64]) -> NDArray[Any]:
+    """An order that knows nothing."""
+    return 1.0 - viewer.request.rng("random").random(len(rows))
+
+
 def trial(loaded: Loaded, users: int, seed: int) -> Trial:
-    """Slates of the last tenth of the data, one a viewer, with at least one post acted upon and one not.
+    """All slates of the last tenth of the data with at least one post acted upon and one not, of so many viewers.
 
     Relevant is what the viewer acted upon, other than against it, within three hours of being shown.
 
@@ -112,44 +130,47 @@ def trial(loaded: Loaded, users: int, seed: int) -> Trial:
     late = shown_examples(stores, data).during(split.test.begin_ms, data.now_ms - LABEL_WINDOW_MS)
     slates = tuple(_slates(stores, late, users, np.random.default_rng([seed, 11])))
     cases = tuple(case for case, _ in slates)
-    protocol = f"{len(cases)} viewers, each at a slate of the last tenth; what was shown is ranked again"
-    shown = {case.user_id: rows for case, rows in slates}
+    viewers = len({case.user_id for case in cases})
+    protocol = f"{viewers} viewers, at {len(cases)} slates of the last tenth of the data; what was shown is ranked again"
+    shown = {(case.user_id, case.now_ms): rows for case, rows in slates}
     return Trial(Loaded(past, stores_of(past)), Loaded(data, stores, loaded.truth), cases, protocol, shown)
 
 
 def _slates(
     stores: Stores, late: Examples, users: int, rng: np.random.Generator
-) -> list[tuple[Case, NDArray[np.int64]]]:
+) -> Iterator[tuple[Case, NDArray[np.int64]]]:
     asked, favour = late.asked, [int(action) for action in Action if action not in NEGATIVE]
     acted: NDArray[np.bool_] = np.asarray(late.labels[:, favour] > 0).max(axis=1)
-    sizes, positives = (
-        np.bincount(asked.request),
-        np.bincount(asked.request[acted], minlength=len(asked.viewer)),
-    )
-    telling = rng.permutation(np.flatnonzero((positives > 0) & (positives < sizes)))
-    rows, first = np.unique(asked.viewer[telling], return_index=True)
-    found = list[tuple[Case, NDArray[np.int64]]]()
-    for at in drawn(np.arange(len(rows)), users, rng).tolist():
-        row, request = int(rows[at]), int(telling[first[at]])
-        now_ms = int(asked.now_ms[request])
+    sizes = np.bincount(asked.request)
+    positives = np.bincount(asked.request[acted], minlength=len(sizes))
+    telling = np.flatnonzero((positives > 0) & (positives < sizes))
+    chosen = drawn(np.unique(asked.viewer[telling]), users, rng)
+    for request in telling[np.isin(asked.viewer[telling], chosen)].tolist():
+        row, now_ms = int(asked.viewer[request]), int(asked.now_ms[request])
         pairs = slice(*np.searchsorted(asked.request, [request, request + 1]))
         posts, liked = asked.post[pairs], acted[pairs]
         relevant = tuple(stores.posts.index.ids[posts[liked]].tolist())
-        case = Case(int(stores.users.ids[row]), now_ms, relevant, len(stores.engagements.of(row, now_ms)))
-        found.append((case, posts))
-    return found
+        history = len(stores.engagements.of(row, now_ms))
+        yield Case(int(stores.users.ids[row]), now_ms, relevant, history, request), posts
 
 
 def systems(trial: Trial, ours: ForYou) -> Mapping[str, RecommendationFlow[Viewer, Any]]:
-    """Our ranker, under load the light one, and what they have to beat."""
+    """Our ranker, if it is heavy the same without weights and the light one, and what they have to beat."""
+    return {
+        **{name: RankedShown(ours, ranker, trial) for name, ranker in _rankers(ours).items()},
+        **{name: ShownInOrder(trial, order) for name, order in _orders(trial).items()},
+    }
+
+
+def _rankers(ours: ForYou) -> dict[str, Ranker[Viewer, Post]]:
     learned = next(one for one in parts_of(ours.ranker) if isinstance(one, (UnderLoad, LightRanker)))
     rankers: dict[str, Ranker[Viewer, Post]] = {"for_you": learned}
     if isinstance(learned, UnderLoad):
         rankers["light_ranker"] = learned.light
-    return {
-        **{name: RankedShown(ours, ranker, trial) for name, ranker in rankers.items()},
-        **{name: ShownInOrder(trial, order) for name, order in _orders(trial).items()},
-    }
+        for heavy in parts_of(learned.heavy):
+            if isinstance(heavy, HeavyRanker):
+                rankers["any_action"] = attrs.evolve(heavy, weights=ANY_ACTION)
+    return rankers
 
 
 def _orders(trial: Trial) -> dict[str, Order]:
@@ -163,10 +184,7 @@ def _orders(trial: Trial) -> dict[str, Order]:
     def newest(viewer: Viewer, rows: NDArray[np.int64]) -> NDArray[Any]:
         return stores.posts.created_ms[rows]
 
-    def random(viewer: Viewer, rows: NDArray[np.int64]) -> NDArray[Any]:
-        return 1.0 - viewer.request.rng("random").random(len(rows))
-
-    orders = {"as_shown": as_shown, "most_engaged": most_engaged, "newest": newest, "random": random}
+    orders = {"as_shown": as_shown, "most_engaged": most_engaged, "newest": newest, "random": by_chance}
     if truth is not None:
 
         def ceiling(viewer: Viewer, rows: NDArray[np.int64]) -> NDArray[Any]:
@@ -179,4 +197,6 @@ def _orders(trial: Trial) -> dict[str, Order]:
     return orders
 
 
-SHOWN = Offline(trial, systems, Ranked, Post.score, health, lambda _trial, _lists: None, lambda _: {})
+SHOWN = Offline(
+    trial, systems, Ranked, Post.score, lambda _trial, _lists: {}, lambda _trial, _lists: None, lambda _: {}
+)

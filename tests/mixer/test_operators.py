@@ -266,6 +266,13 @@ class TestSources:
         assert m.Request(quality_factor=0.2).scaled(100) == 30
         assert m.Request(quality_factor=0.7).scaled(100) == 70
 
+    @given(st.integers(0, 5_000), st.floats(0.0, 1.0), st.floats(0.0, 1.0))
+    def test_load_leaves_at_least_one_where_some_are_wanted(self, count, factor, least):
+        scaled = m.Request(quality_factor=factor).scaled(count, least)
+        assert min(count, 1) <= scaled <= count
+        assert scaled in {int(count * max(factor, least)), 1}
+        assert m.Request(quality_factor=1.0).scaled(count, least) == count
+
     async def test_every_wrapper_keeps_the_name(self):
         for wrapped in (
             numbers.limit(1),

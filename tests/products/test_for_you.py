@@ -74,6 +74,11 @@ async def test_every_source_contributes_and_every_candidate_names_its_sources(st
     assert found == known | later
 
 
+async def test_one_post_is_ranked_and_shown_at_rest_where_the_cap_is_one(stores, for_you):
+    result = await for_you.process(viewer_of(stores, 1, params={params.RANK_CAP: 1}))
+    assert len(result.candidates) == 1
+
+
 async def test_scores_of_sources_are_features(stores, for_you):
     result = await for_you.process(viewer_of(stores, 1, params={params.RESULTS: 200}))
     posts = result.candidates

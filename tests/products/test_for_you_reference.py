@@ -160,7 +160,7 @@ SETTINGS = {
     "one at a time": {params.BATCH: 1},
     "a day": {params.MAX_AGE_H: 24.0, params.WINDOW_H: 3.0},
     "few are ranked": {params.RANK_CAP: 60},
-    "one is ranked": {params.RANK_CAP: 2},
+    "one is ranked": {params.RANK_CAP: 1},
     "strangers count in full": {params.STRANGER_FACTOR: 1.0, params.DECAY: 0.9, params.FLOOR: 0.0},
     "strangers as often as they like": {params.STRANGER_ONCE: False},
     "whole conversations": {params.CONVERSATIONS: False},

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -61,3 +62,13 @@ def test_the_highest_draws_are_those_of_a_whole_sort(seed, size, count):
 def test_a_share_above_one_is_refused():
     with pytest.raises(ValueError, match="share"):
         NewAuthors(Small(1, 1, {}, [], {}, {}, [""]).stores(), share=1.5)
+
+
+def test_load_leaves_one_draw_where_the_slate_has_room_for_one():
+    posts = [(author, 40, -1, "", -1, -1) for author in range(3)]
+    small = Small(3, 50, {}, posts, {}, {}, [""] * 3)
+    stores = small.stores()
+    viewer = small.viewer(stores, -1)
+    busy = attrs.evolve(viewer, request=attrs.evolve(viewer.request, quality_factor=0.3))
+    assert len(NewAuthors(stores, slate=20, share=0.05).fetch(busy)) == 1
+    assert len(NewAuthors(stores, slate=19, share=0.05).fetch(busy)) == 0

@@ -129,7 +129,7 @@ def new_authors(who: Who) -> Found:
     numbers = 1.0 - who.request.rng("new_authors").random(len(newest))
     drawn = dict(zip(newest, numbers.tolist(), strict=True))
     small = {one: draw for one, draw in drawn.items() if len(who.tables.followers[one]) <= FEW_FOLLOWERS}
-    count = int(who.cap(params.EXPLORE_SLATE) * EXPLORING)
+    count = who.cap(params.EXPLORE_SLATE, EXPLORING)
     return [(newest[one], draw) for one, draw in best(small, count)]
 
 

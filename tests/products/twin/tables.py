@@ -134,8 +134,9 @@ class Who:
         self.follows = tables.follows[self.id] if personal else []
         self.engaged = [post for _, post in tables.engaged[self.id]] if personal else []
 
-    def cap(self, param) -> int:
-        return int(self.request.params[param] * self.quality)
+    def cap(self, param, share: float = 1.0) -> int:
+        whole = int(self.request.params[param] * share)
+        return max(int(whole * self.quality), min(whole, 1))
 
     def of(self, param):
         return self.request.params[param]
