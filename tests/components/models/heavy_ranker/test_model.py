@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import attrs
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from components.models.heavy_ranker.features import (
     IdEmbedding,
     InputLayer,
     PretrainedEmbedding,
+    signed_log,
 )
 from components.models.heavy_ranker.load import load_config
 from components.models.heavy_ranker.loss import head_losses
@@ -202,3 +205,11 @@ def test_bfloat16_weights_move_probabilities_little_and_leave_the_last_layer_exa
     assert 0 < (exact - rounded).abs().max() < 0.02
     assert all(tower[-1].weight.dtype == torch.float32 for tower in model.towers.values())
     assert model.backbone.blocks[0].hidden.weight.dtype == torch.bfloat16
+
+
+@given(st.lists(st.floats(width=32), min_size=1))
+def test_the_signed_log_is_the_same_in_generated_code(values: list[float]) -> None:
+    exact = signed_log(torch.tensor(values))
+    with mock.patch("torch.compiler.is_compiling", return_value=True):
+        generated = signed_log(torch.tensor(values))
+    torch.testing.assert_close(generated, exact, atol=2e-7, rtol=2e-7)
