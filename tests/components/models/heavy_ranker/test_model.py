@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import attrs
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from components.models.heavy_ranker.features import (
     IdEmbedding,
     InputLayer,
     PretrainedEmbedding,
+    signed_log,
 )
 from components.models.heavy_ranker.load import load_config
 from components.models.heavy_ranker.loss import head_losses
@@ -249,3 +252,11 @@ def test_a_serial_blocks_mask_is_sized_by_the_block_it_multiplies() -> None:
     block = BlockConfig(width=8, reduction=2.0, form="paper")
     net = SerialMaskNet((3, 3), ModelConfig("serial_masknet", 2, block, mlp=()))
     assert [layer.aggregate.out_features for layer in net.blocks] == [12, 16]
+
+
+@given(st.lists(st.floats(width=32), min_size=1))
+def test_the_signed_log_is_the_same_in_generated_code(values: list[float]) -> None:
+    exact = signed_log(torch.tensor(values))
+    with mock.patch("torch.compiler.is_compiling", return_value=True):
+        generated = signed_log(torch.tensor(values))
+    torch.testing.assert_close(generated, exact, atol=2e-7, rtol=2e-7)
