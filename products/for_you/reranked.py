@@ -42,7 +42,6 @@ ANY_ACTION = WeightSet("any_action", {HEADS[action]: 1.0 for action in Action if
 Order = Callable[[Viewer, NDArray[np.int64]], NDArray[Any]]
 """A viewer and rows of posts to a score above 0 for each."""
 
-
 Slates = Mapping[tuple[int, int], NDArray[np.int64]]
 """Viewer's id and moment to rows of what the viewer was shown then, in that order."""
 
