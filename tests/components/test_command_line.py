@@ -123,3 +123,10 @@ def test_a_reader_that_has_seen_enough_is_no_error():
     )
     os.close(write)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_help_of_the_benchmarks_names_them_all():
+    command = [sys.executable, "-m", "benchmarks", "--help"]
+    told = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, check=True).stdout
+    assert "There are: ann, " in told
+    assert "stores" in told
