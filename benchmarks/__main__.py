@@ -19,6 +19,9 @@ def main() -> int:
     given = sys.argv[1:]
     begin = next((at for at, argument in enumerate(given) if argument.startswith("-")), len(given))
     names = given[:begin] or known
+    if begin == 0 and {"--help", "-h"} & set(given):
+        print(f"{__doc__}\n\nThere are: {', '.join(known)}. Options of one: python -m benchmarks NAME --help")
+        return 0
     if "--list" in sys.argv:
         print("\n".join(known))
         return 0

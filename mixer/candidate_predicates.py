@@ -7,6 +7,7 @@ means that later predicates only see the rows they are needed for.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 import attrs
@@ -22,7 +23,7 @@ from mixer.run import observing
 from mixer.verdicts import ERROR_DROPPED, PredicateResult, Verdicts
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -262,6 +263,8 @@ class _Lifted(CandidatePredicate[T, C]):
         answer = self.function(target, candidates)
         if isinstance(answer, Verdicts | np.ndarray):
             return self._verdicts(answer)
+        if not isinstance(answer, Awaitable):  # pyright: ignore[reportUnnecessaryIsInstance] - users' code
+            return self._verdicts(answer)  # which says what it is not
         return Deferred(answer, self._check_async)
 
     async def _check_async(self, answer: Awaitable[Verdicts | NDArray[np.bool_]]) -> Verdicts:

@@ -6,7 +6,7 @@ are used as they are, awaitables are awaited under what is left of the deadline 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -17,11 +17,13 @@ from mixer.columns import Candidate
 from mixer.component import Deferred
 from mixer.concurrency import gather, time_limit
 from mixer.errors import ContractError, DeadlineExceededError
-from mixer.filter_take import Taken, batch_filter_take, check_length
+from mixer.filter_take import ResultsConfig, Taken, batch_filter_take, check_length
 from mixer.hydrators import hydrate_layers
 from mixer.provenance import Provenance
+from mixer.rankers import Ranker
 from mixer.result import Outcome, RecommendationResult
 from mixer.run import CURRENT, Cause, FilterSummary, Run, degrade, note, settle
+from mixer.sources import CandidateSource
 from mixer.target import Target
 from mixer.trace import STAGES, Trace
 from mixer.transforms import Trait, Transform, check_traits
@@ -35,8 +37,6 @@ if TYPE_CHECKING:
     from mixer.flow_stats import FlowStats
     from mixer.plan import Plan
     from mixer.predicates import Predicate
-    from mixer.rankers import Ranker
-    from mixer.sources import CandidateSource
 
 T = TypeVar("T", bound=Target)
 C = TypeVar("C", bound=Candidate)
@@ -97,6 +97,8 @@ class Execution(Generic[T, C]):
         """Asks all sources concurrently; additional candidates first, then sources in declared order."""
         self.run.stage = "candidate_generation"
         sources = self.plan.candidate_sources(self.target)
+        if not isinstance(sources, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance] - users' code
+            raise ContractError("candidate_sources", "a sequence of CandidateSource", type(sources).__name__)
         if len(sources) == 1:
             answer = self._fetch(sources[0])
             parts = [answer if isinstance(answer, Candidates) else await answer]
@@ -127,10 +129,14 @@ class Execution(Generic[T, C]):
 
     def _fetch(self, source: CandidateSource[T, C]) -> MaybeAwaitable[Candidates[C]]:
         begin = perf_counter_ns()
+        if not isinstance(source, CandidateSource):  # pyright: ignore[reportUnnecessaryIsInstance] - users' code
+            raise ContractError("candidate_sources", "a CandidateSource", type(source).__name__)
         found = source.fetch(self.target)
         if isinstance(found, Candidates):
             self.run.observed.append((_scope_of(source), begin, perf_counter_ns(), len(found), ""))
             return found
+        if not isinstance(found, Awaitable):  # pyright: ignore[reportUnnecessaryIsInstance] - users' code
+            raise ContractError(source.name, "Candidates, or an awaitable of them", type(found).__name__)
         return Deferred(found, lambda answer: self._fetch_async(source, answer, begin))
 
     async def _fetch_async(
@@ -181,6 +187,8 @@ class Execution(Generic[T, C]):
     async def rank(self, ranker: Ranker[T, C], batch: Candidates[C]) -> Candidates[C]:
         """Orders; out of time means the order before."""
         self.run.stage = "ranker"
+        if not isinstance(ranker, Ranker):  # pyright: ignore[reportUnnecessaryIsInstance] - users' code
+            raise ContractError("select_ranker", "a Ranker", type(ranker).__name__)
         steps = len(self.run.steps)
         answer = ranker.rank(self.target, batch)
         ranked = answer if isinstance(answer, Candidates) else await self._within("ranker", answer)
@@ -220,9 +228,15 @@ class Execution(Generic[T, C]):
             settle(component.name, steps, before, after)
         return after
 
+    def _results_config(self) -> ResultsConfig:
+        config = self.plan.results_config(self.target)
+        if not isinstance(config, ResultsConfig):  # pyright: ignore[reportUnnecessaryIsInstance] - users' code
+            raise ContractError("results_config", "a ResultsConfig", type(config).__name__)
+        return config
+
     async def take(self, predicate: CandidatePredicate[T, C], batch: Candidates[C]) -> Candidates[C]:
         """Validates lazily until there are enough."""
-        config = self.plan.results_config(self.target)
+        config = self._results_config()
         self.run.stage = "filter_and_take"
         taken: Taken[C] = await batch_filter_take(
             self.target, batch, predicate, config, self.plan.budgets_s.get("filter_and_take")
@@ -270,7 +284,7 @@ class Execution(Generic[T, C]):
         if plan.validate is not None:
             batch = await self.take(plan.validate, batch)
         else:
-            batch = batch.head(plan.results_config(self.target).desired)
+            batch = batch.head(self._results_config().desired)
         done(len(batch))
         if plan.transform_results is not None and len(batch):
             batch = await self.transform("transform_results", plan.transform_results, batch)

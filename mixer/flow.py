@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, ABCMeta, abstractmethod
+from collections.abc import Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, get_args
 
@@ -14,6 +15,7 @@ from mixer.component import Component, components_in, snake_case
 from mixer.engine import run_request
 from mixer.errors import ConfigurationError, TargetTypeError
 from mixer.flow_stats import FlowStats
+from mixer.hooks import MANY, ONE, misspelt, unwritten, wrong_answers
 from mixer.hydrators import Hydrator, layers_of
 from mixer.logs import logger
 from mixer.plan import Plan
@@ -28,7 +30,7 @@ from mixer.target import Target
 from mixer.transforms import Identity, Transform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Self
 
     from mixer.candidates import Candidates
@@ -261,30 +263,34 @@ class RecommendationFlow(BaseFlow[T, C], metaclass=BuiltOnce):
         """
         if not hasattr(self, "stats"):
             self.stats = StatsReceiver()
-        layers, problems = layers_of(list(self.hydrate_candidates()))
-        plan = Plan(
+        hooks: dict[str, Any] = {name: getattr(self, name)() for name in (*ONE, *MANY)}
+        problems = [*misspelt(type(self), RecommendationFlow), *wrong_answers(hooks)]
+        hydrators, effects = (_sequence(hooks[name], kind) for name, kind in MANY.items())
+        layers, tangled = layers_of(hydrators)
+        plan: Plan[T, C] = Plan(
             name=self.name,
             kind=self._candidate_type(),
             update_target=self._overridden("update_target"),
-            eligibility=_unless(Always, self.target_eligibility()),
+            eligibility=_unless(Always, hooks["target_eligibility"]),
             candidate_sources=self.candidate_sources,
             additional=self._overridden("additional_candidates"),
             hydrators=layers,
-            pre_ranker_filter=_unless(KeepAll, self.pre_ranker_filter()),
+            pre_ranker_filter=_unless(KeepAll, hooks["pre_ranker_filter"]),
             select_ranker=self._overridden("select_ranker"),
-            post_ranker_transform=_unless(Identity, self.post_ranker_transform()),
-            validate=_unless(KeepAll, self.validate_candidates()),
-            transform_results=_unless(Identity, self.transform_results()),
+            post_ranker_transform=_unless(Identity, hooks["post_ranker_transform"]),
+            validate=_unless(KeepAll, hooks["validate_candidates"]),
+            transform_results=_unless(Identity, hooks["transform_results"]),
             results_config=self.results_config,
-            side_effects=tuple(self.side_effects()),
+            side_effects=tuple(effects),
             next_cursor=self._overridden("next_cursor"),
             budgets_s=self.stage_budgets_s,
         )
-        problems.extend(plan.problems())
+        self.plan = plan
+        problems += [*tangled, *plan.problems()]
+        problems += [one for _, component in self.components() for one in unwritten(component)]
         if problems:
             raise ConfigurationError(f"flow {self.name!r}", problems)
         root = self.stats.scope(self.name)
-        self.plan = plan
         self._stats = FlowStats(root)
         self._quality = self.quality_factor()
         if self._quality is not None:
@@ -329,6 +335,12 @@ R = TypeVar("R")
 
 def _unless(default: type[Any], component: R) -> R | None:
     return None if isinstance(component, default) else component
+
+
+def _sequence(answer: object, kind: type[Any]) -> list[Any]:
+    """The components of a kind in what a hook answered; whatever else is there has been reported."""
+    given = cast("Sequence[Any]", answer) if isinstance(answer, Sequence) else ()
+    return [one for one in given if isinstance(one, kind)]
 
 
 def _stage_of(component: Component) -> str:

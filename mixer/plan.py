@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import attrs
 
-from mixer.candidate_predicates import CandidatePredicate
 from mixer.columns import Candidate
 from mixer.component import NAME_PATTERN, Component, components_in
-from mixer.predicates import Predicate
-from mixer.side_effects import SideEffect
 from mixer.target import Target
 from mixer.trace import STAGES
-from mixer.transforms import Transform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from mixer.candidate_predicates import CandidatePredicate
     from mixer.candidates import Candidates
     from mixer.component import MaybeAwaitable
     from mixer.filter_take import ResultsConfig
     from mixer.hydrators import Hydrator
+    from mixer.predicates import Predicate
     from mixer.rankers import Ranker
+    from mixer.side_effects import SideEffect
     from mixer.sources import CandidateSource
+    from mixer.transforms import Transform
 
 T = TypeVar("T", bound=Target)
 C = TypeVar("C", bound=Candidate)
@@ -72,18 +72,9 @@ class Plan(Generic[T, C]):
         for stage, budget in self.budgets_s.items():
             if stage not in STAGES:
                 yield f"stage_budgets_s names {stage!r}; stages: {', '.join(STAGES)}"
-            elif budget <= 0:
-                yield f"stage_budgets_s[{stage!r}]: expected seconds above 0, got {budget}"
-        expected: dict[str, tuple[object, type[Component]]] = {
-            "target_eligibility": (self.eligibility, Predicate),
-            "pre_ranker_filter": (self.pre_ranker_filter, CandidatePredicate),
-            "post_ranker_transform": (self.post_ranker_transform, Transform),
-            "validate_candidates": (self.validate, CandidatePredicate),
-            "transform_results": (self.transform_results, Transform),
-        }
-        for hook, (component, kind) in expected.items():
-            if component is not None and not isinstance(component, kind):
-                yield f"{hook}: expected a {kind.__name__}, got {type(component).__name__}"
-        for effect in self.side_effects:
-            if not isinstance(effect, SideEffect):  # pyright: ignore[reportUnnecessaryIsInstance] - users' code
-                yield f"side_effects: expected a SideEffect, got {type(effect).__name__}"
+            elif not _above_0(budget):
+                yield f"stage_budgets_s[{stage!r}]: expected seconds above 0, got {budget!r}"
+
+
+def _above_0(number: object) -> bool:
+    return isinstance(number, int | float) and number > 0  # as NaN is not

@@ -25,10 +25,10 @@ class LoadReport:
     dropped: Mapping[str, int] = attrs.field(factory=dict)
 
     def in_words(self) -> str:
-        """One line for a person."""
+        """One line for a person; empty where nothing was read from outside."""
         read = ", ".join(f"{count:,} {name}" for name, count in self.rows.items() if count)
         left = ", ".join(f"{count:,} {why}" for why, count in self.dropped.items() if count)
-        return f"read {read}" + (f"; left out {left}" if left else "")
+        return "; ".join(filter(None, (read and f"read {read}", left and f"left out {left}")))
 
 
 def completed(tables: Mapping[str, Table]) -> Mapping[str, Table]:

@@ -60,6 +60,23 @@ def load(path: str | os.PathLike[str]) -> Dataset:
     raise DataError(str(place), [f"expected {known}, got {found}"])
 
 
+def load_named(name: str, seed: int = 0) -> Dataset:
+    """What a command line names: ``world:SIZE`` (or ``world-SIZE``; ``world`` is the small one), else a path.
+
+    Args:
+        name: of a world, or a path.
+        seed: of the world.
+
+    Raises:
+        DataError: there is no such data set, or it is damaged.
+        ValueError: there is no such world.
+    """
+    kind, separator, size = name.replace("-", ":", 1).partition(":")
+    if kind == "world" and not Path(name).exists():
+        return load_world(size if separator else "small", seed).dataset
+    return load(name)
+
+
 def load_world(
     size: str = "small",
     seed: int = 0,

@@ -80,10 +80,12 @@ def generate(
     """Make a world; the same size and seed give the same world, bit for bit.
 
     Raises:
-        ValueError: no such size.
+        ValueError: no such size, or a negative seed.
     """
     if isinstance(size, str) and size not in SIZES:
-        raise ValueError(f"expected a size of {', '.join(SIZES)}, got {size!r}")
+        raise ValueError(f"world: expected a size of {', '.join(SIZES)}, got {size!r}")
+    if seed < 0:
+        raise ValueError(f"seed: expected 0 or more, got {seed}")
     name, extent = (size, SIZES[size]) if isinstance(size, str) else ("custom", size)
     maker = _Maker(extent, np.random.default_rng([seed, 2026]))
     steps: tuple[tuple[str, Callable[[], None]], ...] = (

@@ -2,7 +2,7 @@
 
 Everything it raises on purpose:
 
-    EvaluationError
+    EvaluationError (a MixerError)
     ├── InvalidInputError (also ValueError)     an argument has the wrong shape, type or range
     ├── JournalError                            a results file cannot be continued
     └── MissingPackageError (also ImportError)  an optional package is needed and absent
@@ -13,10 +13,12 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
+from mixer.errors import MixerError
+
 __all__ = ["EvaluationError", "InvalidInputError", "JournalError", "MissingPackageError", "require"]
 
 
-class EvaluationError(Exception):
+class EvaluationError(MixerError):
     """Base of everything this package raises on purpose."""
 
 

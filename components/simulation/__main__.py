@@ -1,6 +1,8 @@
 """``python -m components.simulation``."""
 
+import sys
+
 from components.simulation.cli import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -10,17 +10,16 @@ import anyio
 import attrs
 import typer
 
-from components.command_line import JsonOption, run
+from components.command_line import JsonOption, SeedOption, app_of, file_to_write, run
 from components.datasets.load import load_world
 from components.embeddings.progress import Progress, progress_bar
-from components.evaluation.errors import EvaluationError
 from components.evaluation.plots import plot_segments
 from components.evaluation.report import Report
 from components.simulation.compare import ab_test, interleave
 from components.simulation.recommenders import baselines
 from components.simulation.simulation import Simulation
 
-app = typer.Typer(add_completion=False)
+app = app_of("")
 
 
 class Design(StrEnum):
@@ -30,9 +29,9 @@ class Design(StrEnum):
     interleaving = "interleaving"
 
 
-def main() -> None:
-    """Runs the command line; errors that name their cause end without a traceback."""
-    run(app, EvaluationError)
+def main() -> int:
+    """Run the command line."""
+    return run(app, "python -m components.simulation")
 
 
 @app.command()
@@ -41,9 +40,11 @@ def compare(
     control: Annotated[str, typer.Option(help="truth, random or newest.")] = "random",
     treatment: Annotated[str, typer.Option(help="The same; what is compared with it.")] = "truth",
     world: Annotated[str, typer.Option(help="Size of the world: tiny, small, medium or large.")] = "tiny",
-    days: Annotated[int, typer.Option(help="How many days to live through.")] = 3,
-    seed: Annotated[int, typer.Option(help="Seed of the world and of what happens in it.")] = 0,
-    plot: Annotated[Path | None, typer.Option(help="PNG of engagements, or credit, day by day.")] = None,
+    days: Annotated[int, typer.Option(min=1, help="How many days to live through.")] = 3,
+    seed: SeedOption = 0,
+    plot: Annotated[
+        Path | None, typer.Option(callback=file_to_write, help="PNG of engagements, or credit, day by day.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare two built-in recommenders over simulated days."""

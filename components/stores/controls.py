@@ -51,11 +51,14 @@ class ControlStore:
         self._save()
         return changed
 
+    def undoable(self, viewer_id: int) -> int:
+        """How many changes can be taken back."""
+        return len(self._states.get(viewer_id, [Controls()])) - 1
+
     def undo(self, viewer_id: int) -> Controls:
         """Take the latest change back; nothing happens when there is none."""
-        past = self._states.get(viewer_id, [])
-        if len(past) > 1:
-            past.pop()
+        if self.undoable(viewer_id):
+            self._states[viewer_id].pop()
             self._save()
         return self.of(viewer_id)
 

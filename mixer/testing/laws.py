@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import anyio
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given, reproduce_failure, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from mixer.candidate_predicates import CandidatePredicate
 from mixer.candidates import Candidates
+from mixer.columns import Candidate, Column
 from mixer.component import Component, resolved
 from mixer.hydrators import Hydrator
 from mixer.predicates import Predicate
@@ -42,6 +45,8 @@ def check_laws(
     batches: st.SearchStrategy[AnyBatch] | None = None,
     examples: int | None = None,
     backend: str = "asyncio",
+    scores: Sequence[Column[Any, Any]] = (),
+    reproduce: tuple[str, bytes] | None = None,
 ) -> None:
     """Check every law of the stage's kind; call it from an ordinary, not async, test.
 
@@ -51,12 +56,14 @@ def check_laws(
         batches: where batches come from, see :func:`mixer.testing.batches`; predicates on targets and sources need none.
         examples: how many to try; the hypothesis profile's number if None.
         backend: ``asyncio`` or ``trio``.
+        scores: columns in which the stage must not leave NaN, whatever the batch holds.
+        reproduce: the two arguments of the ``@reproduce_failure`` line of an earlier failure, to see it again.
 
     Raises:
         LawError: names the law, the component and the smallest batch that breaks it.
         TypeError: not a stage with laws, or batches are missing.
     """
-    laws = laws_of(stage)
+    laws = [*laws_of(stage), *([partial(scores_are_numbers, scores=scores)] if scores else ())]
     needs_batches = not isinstance(stage, Predicate | CandidateSource)
     if needs_batches and batches is None:
         raise TypeError(f"{stage.name}: check_laws needs batches=... for a {type(stage).__name__}")
@@ -72,7 +79,11 @@ def check_laws(
     def property_(one: Any, batch: Any) -> None:
         anyio.run(check, one, batch, backend=backend)
 
-    chosen = settings(deadline=None) if examples is None else settings(deadline=None, max_examples=examples)
+    # One failure at a time, so that it is a LawError and no group of errors.
+    more: dict[str, Any] = {} if examples is None else {"max_examples": examples}
+    chosen = settings(deadline=None, print_blob=True, report_multiple_bugs=False, **more)
+    if reproduce is not None:
+        property_ = reproduce_failure(*reproduce)(property_)
     chosen(property_)()
 
 
@@ -144,6 +155,23 @@ async def exactly_the_declared_columns(stage: Hydrator[Any, Any], target: Any, b
     batch.with_columns(columns)
 
 
+async def each_row_for_itself(stage: Hydrator[Any, Any], target: Any, batch: AnyBatch) -> None:
+    """Backwards and alone, each row gets the values that it gets in the whole batch, up to rounding."""
+    whole = await resolved(stage.hydrate(target, batch))
+    for order in (range(len(batch) - 1, -1, -1), range(min(1, len(batch)))):
+        part = await resolved(stage.hydrate(target, batch.take(order)))
+        for key in whole:
+            if not _alike(key.coerce(part[key]), key.coerce(whole[key])[list(order)]):
+                detail = f"column {key!r} of a row depends on the other rows, or on their order"
+                raise LawError("each row for itself", stage.name, detail, batch)
+
+
+def _alike(one: NDArray[Any], two: NDArray[Any]) -> bool:
+    if one.dtype.kind != "f":
+        return one.tolist() == two.tolist()
+    return np.allclose(one, two, rtol=1e-4, atol=1e-6, equal_nan=True)
+
+
 # -- rankers and transforms --------------------------------------------------------------------------------
 
 
@@ -173,6 +201,16 @@ async def honours_its_traits(
         where = [before.index(row) for row in rows]
         if not batch.take(where).equals(after):
             raise LawError(law, stage.name, "columns changed without the ANNOTATES trait", batch)
+
+
+async def scores_are_numbers(
+    stage: Component, target: Any, batch: AnyBatch, *, scores: Sequence[Column[Any, Any]]
+) -> None:
+    """No NaN in a score: it sorts anywhere, so that a single one spoils an order without an error."""
+    answer = await _ask(stage, target, batch)
+    for key in scores:
+        if np.isnan(answer[key]).any():
+            raise LawError("scores are numbers", stage.name, f"left NaN in column {key!r}", batch)
 
 
 def _is_sub_multiset(part: list[int], whole: list[int]) -> bool:
@@ -205,6 +243,8 @@ async def answers_with_candidates(
             raise LawError(
                 "answers with candidates", stage.name, f"column {key!r} has {len(found[key])} rows"
             )
+    if Candidate.source_score in found.present and np.isnan(found[Candidate.source_score]).any():
+        raise LawError("answers with candidates", stage.name, "a source_score is NaN")
 
 
 async def answers_with_a_result(stage: Predicate[Any], target: Any, batch: AnyBatch | None) -> None:
@@ -226,10 +266,73 @@ async def same_request_same_answer(stage: Component, target: Any, batch: AnyBatc
         raise LawError("same request, same answer", stage.name, "two calls answered differently", batch)
 
 
+MOST_WAITS = 100
+
+
+async def lets_itself_be_cancelled(stage: Component, target: Any, batch: AnyBatch) -> None:
+    """Cancelled while it waits, it ends at once instead of answering; deadlines rest on that."""
+    answer = _asked(stage, target, batch)
+    if not isinstance(answer, Awaitable):
+        return
+    waiting = _Counted(cast("Awaitable[Any]", answer), stage.name)
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await waiting
+    if waiting.waits and not scope.cancelled_caught:
+        raise LawError(
+            "lets itself be cancelled", stage.name, "was cancelled, and answered all the same", batch
+        )
+
+
+async def leaves_no_task_behind(stage: Component, target: Any, batch: AnyBatch) -> None:
+    """When it has answered, every task that it started has ended."""
+    before = {task.id for task in anyio.get_running_tasks()}
+    await resolved(_asked(stage, target, batch))
+    left = [task.name for task in anyio.get_running_tasks() if task.id not in before]
+    if left:
+        raise LawError(
+            "leaves no task behind", stage.name, f"still running: {', '.join(map(str, left))}", batch
+        )
+
+
+class _GaveUp(BaseException):
+    """Passes through stages that catch every Exception, and their own cancellation."""
+
+
+class _Counted:
+    """An awaitable that counts how often another one waits, and gives up on one that never ends."""
+
+    def __init__(self, awaitable: Awaitable[Any], name: str) -> None:
+        self.awaitable, self.name, self.waits = awaitable, name, 0
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        steps: Any = self.awaitable.__await__()
+        go, argument = steps.send, None
+        while True:
+            try:
+                waiting_for = go(argument)
+            except StopIteration as done:
+                return done.value
+            except _GaveUp:
+                said = f"waited {MOST_WAITS} times after it was cancelled"
+                raise LawError("lets itself be cancelled", self.name, said) from None
+            self.waits += 1
+            if self.waits == MOST_WAITS:
+                go, argument = steps.throw, _GaveUp()  # and not left behind, for it may be within scopes
+                continue
+            try:
+                go, argument = steps.send, (yield waiting_for)
+            except BaseException as error:  # noqa: BLE001 - passed on to whom it is meant for
+                go, argument = steps.throw, error
+
+
 async def _ask(stage: Component, target: Any, batch: AnyBatch) -> Any:
-    ask = next(ask for kind, ask in _ASK.items() if isinstance(stage, kind))
-    answer = await resolved(ask(stage, target, batch))
+    answer = await resolved(_asked(stage, target, batch))
     return batch.with_columns(answer) if isinstance(stage, Hydrator) else answer
+
+
+def _asked(stage: Component, target: Any, batch: AnyBatch) -> Any:
+    return next(ask for kind, ask in _ASK.items() if isinstance(stage, kind))(stage, target, batch)
 
 
 _ASK: dict[type[Component], Callable[[Any, Any, AnyBatch], Any]] = {
@@ -266,13 +369,14 @@ def _shown(batch: AnyBatch) -> str:
     return f"{len(batch)} rows, {columns}"
 
 
+_OF_ALL = (same_request_same_answer, lets_itself_be_cancelled, leaves_no_task_behind)
 _LAWS: dict[type[Component], tuple[Any, ...]] = {
-    CandidatePredicate: (one_verdict_a_row, batching_never_changes_an_answer, same_request_same_answer),
-    Hydrator: (exactly_the_declared_columns, same_request_same_answer),
-    Ranker: (honours_its_traits, same_request_same_answer),
-    Transform: (honours_its_traits, same_request_same_answer),
-    CandidateSource: (answers_with_candidates, same_request_same_answer),
-    Predicate: (answers_with_a_result, same_request_same_answer),
+    CandidatePredicate: (one_verdict_a_row, batching_never_changes_an_answer, *_OF_ALL),
+    Hydrator: (exactly_the_declared_columns, *_OF_ALL, each_row_for_itself),
+    Ranker: (honours_its_traits, *_OF_ALL),
+    Transform: (honours_its_traits, *_OF_ALL),
+    CandidateSource: (answers_with_candidates, *_OF_ALL),
+    Predicate: (answers_with_a_result, *_OF_ALL),
 }
 
 

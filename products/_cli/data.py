@@ -66,8 +66,10 @@ def open_data(path: Path | None, world: str, seed: int, bars: Bars) -> Loaded:
 
     Raises:
         DataError: the data cannot be used.
-        ValueError: no such world.
+        ValueError: no such world, or a negative seed.
     """
+    if seed < 0:
+        raise ValueError(f"--seed: expected 0 or more, got {seed}")
     if world not in SIZES:
         raise ValueError(f"--world: expected one of {', '.join(SIZES)}, got {world!r}")
     if path is None:

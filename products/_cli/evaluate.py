@@ -37,8 +37,6 @@ class EvaluateOptions:
 
     def check(self) -> None:
         """Raise ValueError for the first option that makes no sense."""
-        if self.seed < 0:
-            raise ValueError(f"--seed: expected 0 or more, got {self.seed}")
         if self.users < 1:
             raise ValueError(f"--users: expected 1 or more, got {self.users}")
         if self.shown and self.ablate:

@@ -8,6 +8,7 @@ from typing import Annotated
 import attrs
 import typer
 
+from components.command_line import folder_to_write
 from products._cli.choices import Choices
 
 TOP = "top"
@@ -23,7 +24,10 @@ DataOption = Annotated[
     ),
 ]
 UserOption = Annotated[int | None, typer.Option("--user", "-u", help="Whom for; a busy user unless given.")]
-LimitOption = Annotated[int | None, typer.Option("--limit", "-n", help="How many results.")]
+LimitOption = Annotated[
+    int | None,
+    typer.Option("--limit", "-n", help="How many results at most; the product's own number unless given."),
+]
 ExplainOption = Annotated[
     str | None,
     typer.Option(
@@ -38,7 +42,10 @@ SeedOption = Annotated[
     int, typer.Option("--seed", "-s", help="Seed of the world and of every random choice.")
 ]
 WorldOption = Annotated[
-    str, typer.Option("--world", help="Size of the embedded world: tiny, small or medium.")
+    str,
+    typer.Option(
+        "--world", help="Size of the embedded world: tiny, small, medium or large (40 GB of memory)."
+    ),
 ]
 ParamsOption = Annotated[
     Path | None, typer.Option("--params", help="A YAML, JSON or TOML file of parameter values by name.")
@@ -46,19 +53,27 @@ ParamsOption = Annotated[
 StagesOption = Annotated[
     bool, typer.Option("--stages", help="Print the stages of the flow as a table, and exit.")
 ]
-RankerOption = Annotated[str, typer.Option("--ranker", help="logistic, or, for posts, trees or heavy.")]
+RankerOption = Annotated[
+    str, typer.Option("--ranker", help="What ranks: logistic, or, for posts, trees or heavy.")
+]
 EmbeddingsOption = Annotated[
     bool, typer.Option("--embeddings", help="Add the sources that search trained embeddings.")
 ]
-WhatOption = Annotated[str, typer.Option("--what", help="ranker, embeddings, heavy or all.")]
+WhatOption = Annotated[
+    str, typer.Option("--what", help="What to train: ranker, embeddings, heavy (posts only) or all.")
+]
 UsersOption = Annotated[int, typer.Option("--users", help="How many viewers' requests to judge.")]
 PlotsOption = Annotated[
     Path | None,
-    typer.Option("--plots", help="A folder for PNG plots: quality by segment, reliability of the ranker."),
+    typer.Option("--plots", callback=folder_to_write, help="A folder for PNG plots of the report."),
 ]
 ResumeOption = Annotated[
     Path | None,
-    typer.Option("--resume", help="A folder that keeps answers, so that an interrupted run goes on."),
+    typer.Option(
+        "--resume",
+        callback=folder_to_write,
+        help="A folder that keeps answers, so that an interrupted run goes on.",
+    ),
 ]
 AblateOption = Annotated[
     bool,
@@ -89,8 +104,9 @@ class Options:
 
     def check(self) -> None:
         """Raise ValueError for the first option that makes no sense, with what was expected and what came."""
-        for name, value in (("--limit", self.limit), ("--seed", self.seed)):
-            if value is not None and value < 0:
-                raise ValueError(f"{name}: expected 0 or more, got {value}")
+        if self.limit is not None and self.limit < 0:
+            raise ValueError(f"--limit: expected 0 or more, got {self.limit}")
+        if self.stages and self.as_json:
+            raise ValueError("--stages: expected without --json, for it prints a Markdown table")
         if self.explain not in (None, TOP) and not (self.explain or "").isdecimal():
             raise ValueError(f"--explain: expected the id of a candidate, got {self.explain!r}")

@@ -34,14 +34,12 @@ class TrainOptions:
         Raises:
             ValueError: there is no such part.
         """
-        if self.seed < 0:
-            raise ValueError(f"--seed: expected 0 or more, got {self.seed}")
         if self.what not in WHAT:
             raise ValueError(f"--what: expected one of {', '.join(WHAT)}, got {self.what!r}")
-        heavy = self.what == "heavy" or (self.what == "all" and "heavy" in application.rankers)
-        chosen = Choices("heavy" if heavy else "logistic", self.what in ("embeddings", "all"), self.seed)
-        application.check(chosen)
-        return chosen
+        if self.what == "heavy" and "heavy" not in application.rankers:
+            raise ValueError(f"--what: {application.name} has no heavy ranker, expected one of the others")
+        heavy = self.what in ("heavy", "all") and "heavy" in application.rankers
+        return Choices("heavy" if heavy else "logistic", self.what in ("embeddings", "all"), self.seed)
 
 
 def train(application: Application, options: TrainOptions) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from products._cli import main as command_line
-from products._cli.app import app_of
+from products._cli.app import EPILOG, app_of
 from products._cli.options import (
     DataOption,
     EmbeddingsOption,
@@ -39,8 +39,10 @@ app = app_of(application, "Show a timeline: posts from people one follows and pe
 
 @app.command("simulate")
 def simulate(
-    against: Annotated[str, typer.Option(help="popular, in_network, newest or random.")] = "popular",
-    design: Annotated[str, typer.Option(help="ab or interleaving.")] = "ab",
+    against: Annotated[
+        str, typer.Option(help="What to compare with: popular, in_network, newest or random.")
+    ] = "popular",
+    design: Annotated[str, typer.Option(help="ab (people in arms) or interleaving (lists mixed).")] = "ab",
     days: Annotated[int, typer.Option(help="How many days to live through.")] = 5,
     world: WorldOption = "tiny",
     seed: SeedOption = 0,
@@ -64,7 +66,7 @@ def simulate(
     )
 
 
-@app.command("home")
+@app.command("home", epilog=EPILOG)
 def home(  # noqa: PLR0913, PLR0917 - an option each
     data: DataOption = None,
     user: UserOption = None,
@@ -107,12 +109,13 @@ def home(  # noqa: PLR0913, PLR0917 - an option each
     )
 
 
-@app.command("control")
+@app.command("control", epilog=EPILOG)
 def control(
     changes: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME=VALUE]...", help="Such as more_topics=3,5 or discovery=0.8; without any, shows."
+            metavar="[NAME=VALUE]...",
+            help="Such as more_topics=3,5 or discovery=0.8; without any, shows all names and values.",
         ),
     ] = None,
     data: DataOption = None,
@@ -143,7 +146,7 @@ def control(
     )
 
 
-@app.command("following")
+@app.command("following", epilog=EPILOG)
 def following(  # noqa: PLR0913, PLR0917 - an option each
     data: DataOption = None,
     user: UserOption = None,

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import numpy as np
 from rich.table import Table
 
 from components.datasets.files import cache_directory
 from components.stores.controls import ControlStore
+from components.stores.stores import Stores
 from components.stores.types import Controls, Viewer
 from products._cli.data import Bars, Loaded, chosen_user, open_data
 from products._cli.serve import console_of
@@ -52,9 +54,12 @@ def control(options: ControlOptions) -> None:
     changes = dict(parsed(change) for change in options.changes)
     loaded = open_data(options.data, options.world, options.seed, Bars())
     user, store = chosen_user(loaded.stores, options.user), control_store(loaded)
+    _check_ids(loaded.stores, changes)
     if changes:
         store.change(user, **changes)
     elif options.undo:
+        if not store.undoable(user):
+            raise ValueError(f"--undo: user {user} changed nothing that could be taken back")
         store.undo(user)
     elif options.forget:
         store.reset_profile(user, loaded.stores.now_ms)
@@ -91,9 +96,24 @@ def parsed(change: str) -> tuple[str, Any]:
         raise ValueError(f"control: expected NAME=VALUE of {', '.join(_DEFAULTS)}, got {change!r}{meant}")
     expected, read = _reading(name)
     try:
-        return name, read(text)
+        value = read(text)
     except (ValueError, KeyError):
         raise ValueError(f"control {name}: expected {expected}, got {text!r}") from None
+    try:
+        Controls(**{name: value})
+    except ValueError as error:
+        raise ValueError(f"control: {error}") from None
+    return name, value
+
+
+def _check_ids(stores: Stores, changes: Mapping[str, Any]) -> None:
+    for name, ids in changes.items():
+        if not isinstance(ids, frozenset):
+            continue
+        known = stores.users.ids if name.endswith("authors") else np.unique(stores.posts.number("topic", -1))
+        strange = sorted(set(ids) - set(known.tolist()))
+        if strange:
+            raise ValueError(f"control {name}: expected ids in the data, got {', '.join(map(str, strange))}")
 
 
 def _reading(name: str) -> tuple[str, Callable[[str], Any]]:

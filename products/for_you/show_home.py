@@ -31,6 +31,7 @@ from products.for_you.home import Home
 from products.for_you.product import FOR_YOU
 
 KEY_BYTES = 32
+MOST_HOURS = 1_000_000
 
 
 @attrs.frozen(kw_only=True)
@@ -56,8 +57,9 @@ class HomeOptions:
             raise ValueError(f"--pages: expected 1 or more, got {self.pages}")
         if self.limit is not None and self.limit < 0:
             raise ValueError(f"--limit: expected 0 or more, got {self.limit}")
-        if self.ago_h < 0:
-            raise ValueError(f"--ago: expected 0 hours or more, got {self.ago_h}")
+        if not 0 <= self.ago_h <= MOST_HOURS:
+            raise ValueError(f"--ago: expected 0 to {MOST_HOURS:,} hours, got {self.ago_h}")
+        FOR_YOU.check(self.choices)
 
 
 def refresh_of(name: str) -> Refresh:

@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio
 import attrs
 
-from components.datasets.load import load_world
+from components.datasets import SIZES, load_world
 from components.evaluation import Report, plot_segments
 from components.rankers.light import LogisticRanker
 from components.simulation.compare import ab_test, interleave
@@ -50,11 +50,14 @@ class SimulateOptions:
         for option, value, known in (
             ("--against", self.against, RIVALS),
             ("--design", self.design, tuple(DESIGNS)),
+            ("--world", self.world, tuple(SIZES)),
         ):
             if value not in known:
                 raise ValueError(f"{option}: expected one of {', '.join(known)}, got {value!r}")
         if self.days < 1:
             raise ValueError(f"--days: expected 1 or more, got {self.days}")
+        if self.seed < 0:
+            raise ValueError(f"--seed: expected 0 or more, got {self.seed}")
 
 
 class Daily:

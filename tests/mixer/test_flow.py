@@ -531,6 +531,85 @@ class TestBuilding:
                      "declares no column", "expected a SideEffect, got str"):  # fmt: skip
             assert part in text
 
+    def test_a_forgotten_return_and_a_missing_sequence_are_told_apart_from_nothing_to_do(self):
+        class Forgetful(Minimal):
+            def pre_ranker_filter(self):
+                pass
+
+            def transform_results(self):
+                pass
+
+            def hydrate_candidates(self):
+                return m.hydrator(writes=(Post.id,))(lambda target, posts: {})
+
+        with pytest.raises(ConfigurationError) as caught:
+            Forgetful()
+        assert caught.value.problems == (
+            "pre_ranker_filter: expected a CandidatePredicate, got NoneType",
+            "transform_results: expected a Transform, got NoneType",
+            "hydrate_candidates: expected a sequence of Hydrator, got _Lifted",
+        )
+
+    def test_a_stage_without_its_method_is_found_before_it_is_asked(self):
+        class Unfinished(m.CandidatePredicate):
+            def chek(self, target, candidates):
+                return None
+
+        with pytest.raises(ConfigurationError, match="class Unfinished has no method 'check'"):
+            Minimal(filter=Unfinished().negate("finished"))
+
+    def test_a_misspelt_hook_is_found(self):
+        class Misspelt(m.RecommendationFlow[Viewer, Post]):
+            def candidate_sources(self, target):
+                return []
+
+            def results_config(self, target):
+                return m.ResultsConfig(1)
+
+            def post_ranker_transforms(self):
+                return m.transform(traits=m.Trait.DROPS)(lambda target, posts: posts)
+
+            def ranked_by(self):
+                """A method of its own, like no hook."""
+
+        with pytest.raises(ConfigurationError) as caught:
+            Misspelt()
+        assert caught.value.problems == (
+            "post_ranker_transforms: there is no such hook; did you mean 'post_ranker_transform'?",
+        )
+
+    @pytest.mark.parametrize("budget", ["fast", float("nan"), 0])
+    def test_a_budget_is_a_number_of_seconds(self, budget):
+        class Hasty(Minimal):
+            stage_budgets_s: ClassVar = {"ranker": budget}
+
+        with pytest.raises(ConfigurationError, match="expected seconds above 0, got"):
+            Hasty()
+
+    @pytest.mark.parametrize(
+        ("hook", "answer", "message"),
+        [
+            (
+                "candidate_sources",
+                None,
+                "candidate_sources: expected a sequence of CandidateSource, got NoneType",
+            ),
+            ("candidate_sources", len, "candidate_sources: expected a sequence of CandidateSource, got"),
+            ("candidate_sources", [len], "candidate_sources: expected a CandidateSource, got builtin"),
+            (
+                "candidate_sources",
+                [m.candidate_source(lambda target: [1]).named("list")],
+                "list: expected Candidates",
+            ),
+            ("select_ranker", None, "select_ranker: expected a Ranker, got NoneType"),
+            ("results_config", 3, "results_config: expected a ResultsConfig, got int"),
+        ],
+    )
+    def test_what_a_hook_answers_for_a_request_is_checked(self, hook, answer, message):
+        flow = type("Wrong", (Minimal,), {hook: lambda self, target: answer})()
+        with pytest.raises(ContractError, match=message):
+            anyio.run(flow.process, Viewer())
+
     def test_the_two_mandatory_hooks_are_mandatory(self):
         class Half(m.RecommendationFlow[Viewer, Post]):
             def results_config(self, target):

@@ -13,6 +13,7 @@ import pytest
 
 import mixer as m
 from mixer import selectors as s
+from mixer.candidate_predicates import KeepAll
 from mixer.errors import ConfigurationError, TargetTypeError, UnknownProductError
 from mixer.inventory import collisions, inventory
 from mixer.pipeline import Branch, MixerPipeline
@@ -297,10 +298,10 @@ class TestInventory:
             def pre_ranker_filter(self):
                 return m.all_of(Picky(), Picky2())
 
-        class Picky(m.CandidatePredicate):
+        class Picky(KeepAll):
             label = "picky"
 
-        class Picky2(m.CandidatePredicate):
+        class Picky2(KeepAll):
             label = "picky"
 
         flow = Clashing(m.candidate_source(lambda target: of(Post)).named("some"))

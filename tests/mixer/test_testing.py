@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import itertools
+import re
 import subprocess
 import sys
+from ast import literal_eval
 
+import anyio
+import anyio.lowlevel
 import numpy as np
 import pytest
+import trio
 from hypothesis import Phase, find, given, settings
 
 import mixer as m
@@ -141,6 +148,87 @@ def test_a_stage_that_writes_into_its_input_is_caught():
 
     with pytest.raises(LawError, match="the input is not changed"):
         check_laws(Writes(), target=TARGET, batches=batches(Post, min_size=1), examples=50)
+
+
+ONE_POST = m.Candidates(Post, {Post.id: [1], Post.author_id: [2]})
+LEFT_BEHIND = []
+CANCELLED = (asyncio.CancelledError, trio.Cancelled)
+
+
+@m.candidate_source
+async def shielded(target):
+    with anyio.CancelScope(shield=True):
+        await anyio.lowlevel.checkpoint()
+    return ONE_POST
+
+
+@m.ranker
+async def stubborn(target, posts):
+    for _ in range(1_000):
+        with contextlib.suppress(Exception, *CANCELLED):
+            await anyio.lowlevel.checkpoint()
+    return posts
+
+
+@m.candidate_source
+async def patient(target):
+    await anyio.lowlevel.checkpoint()
+    return ONE_POST
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("stage", [shielded, stubborn], ids=lambda stage: stage.name)
+def test_a_stage_that_answers_although_it_was_cancelled_is_caught(stage, backend):
+    with pytest.raises(LawError, match="lets itself be cancelled"):
+        check_laws(stage, target=TARGET, batches=POSTS, examples=5, backend=backend)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_waiting_alone_breaks_no_law(backend):
+    check_laws(patient, target=TARGET, examples=5, backend=backend)
+
+
+def test_a_stage_that_leaves_a_task_behind_is_caught():
+    async def leaky(target, posts):
+        LEFT_BEHIND.append(asyncio.get_running_loop().create_task(asyncio.sleep(1_000), name="left-behind"))
+        return posts
+
+    with pytest.raises(LawError, match="still running: left-behind"):
+        check_laws(m.ranker(leaky), target=TARGET, batches=POSTS, examples=5)
+
+
+def test_a_hydrator_that_looks_at_other_rows_or_places_is_caught():
+    def places(target, posts):
+        return {Post.score: np.arange(len(posts), dtype=np.float32)}
+
+    def shares(target, posts):
+        return {Post.score: (posts.ids / max(posts.ids.sum(), 1)).astype(np.float32)}
+
+    for function in (places, shares):
+        with pytest.raises(LawError, match="each row for itself"):
+            check_laws(m.hydrator(writes=(Post.score,))(function), target=TARGET, batches=POSTS, examples=50)
+
+
+def test_scores_that_are_not_numbers_are_caught_where_one_asks():
+    half = m.ranker(lambda target, posts: posts.with_columns({Post.score: np.log(posts.ids - 1.0)}))
+    with pytest.raises(LawError, match="scores are numbers"), np.errstate(all="ignore"):
+        check_laws(half, target=TARGET, batches=POSTS, scores=[Post.score], examples=50)
+    lost = m.candidate_source(lambda target: ONE_POST.with_columns({m.Candidate.source_score: [np.nan]}))
+    with pytest.raises(LawError, match="a source_score is NaN"):
+        check_laws(lost, target=TARGET)
+
+
+def test_a_failure_of_several_kinds_is_one_error_and_can_be_seen_again():
+    def wrong_in_two_ways(target, posts):
+        return np.full(len(posts) if len(posts) < 4 else 1, len(posts) < 3)
+
+    stage = m.candidate_predicate(reason="x")(wrong_in_two_ways)
+    with pytest.raises(LawError) as caught:
+        check_laws(stage, target=TARGET, batches=POSTS, examples=200)
+    told = "".join(caught.value.__notes__)
+    version, blob = re.search(r"@reproduce_failure\('([^']+)', (b'[^']+')\)", told).groups()
+    with pytest.raises(LawError, match="wrong_in_two_ways"):
+        check_laws(stage, target=TARGET, batches=POSTS, reproduce=(version, literal_eval(blob)))
 
 
 def test_a_failure_shows_the_smallest_batch():

@@ -347,7 +347,12 @@ def test_home_tells_a_polling_client_what_is_new(call):
         (["--pages", "0"], "--pages: expected 1 or more, got 0"),
         (["--limit", "-1"], "--limit: expected 0 or more, got -1"),
         (["--refresh", "often"], "--refresh: expected one of opened, pulled, manual, own_post, polling"),
-        (["--ago", "-1"], "--ago: expected 0 hours or more, got -1.0"),
+        (["--ago", "-1"], "--ago: expected 0 to 1,000,000 hours, got -1.0"),
+        (["--ago", "nan"], "--ago: expected 0 to 1,000,000 hours, got nan"),
+        (["--ago", "inf"], "--ago: expected 0 to 1,000,000 hours, got inf"),
+        (["--ranker", "best"], "--ranker: expected one of logistic, trees, heavy, got 'best'"),
+        (["--seed", "-1"], "--seed: expected 0 or more, got -1"),
+        (["--pages", "many"], "got 'many'"),
         (["--cursor", "changed"], "cursor: expected one that for_you gave out"),
     ],
 )

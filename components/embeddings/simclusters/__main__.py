@@ -1,5 +1,8 @@
 """Runs the command line."""
 
+import sys
+
 from components.embeddings.simclusters.cli import main
 
-main()
+if __name__ == "__main__":
+    sys.exit(main())

@@ -11,15 +11,22 @@ import attrs
 import numpy as np
 import typer
 
-from components.command_line import JsonOption, SetOption, run
+from components.command_line import (
+    DataOption,
+    JsonOption,
+    SeedOption,
+    SetOption,
+    app_of,
+    file_to_write,
+    folder_to_write,
+    run,
+)
 from components.embeddings.simclusters.config import load_config, preset_names
-from mixer.errors import MixerError
 
 if TYPE_CHECKING:
-    from components.datasets import Dataset
     from components.embeddings.simclusters.model import SimClusters
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Train and look at SimClusters.")
+app = app_of("Train and look at SimClusters.")
 
 ConfigOption = Annotated[
     str, typer.Option("--config", "-c", help=f"A YAML file, or a preset: {', '.join(preset_names())}.")
@@ -27,13 +34,13 @@ ConfigOption = Annotated[
 ModelArgument = Annotated[Path, typer.Argument(help="What train wrote.")]
 
 
-def main() -> None:
-    """Runs the command line; errors that name their cause end without a traceback."""
-    run(app, MixerError)
+def main() -> int:
+    """Run the command line."""
+    return run(app, "python -m components.embeddings.simclusters")
 
 
 @app.command()
-def show_config(config: ConfigOption = "published", overrides: SetOption = None) -> None:
+def show_config(config: ConfigOption = "small", overrides: SetOption = None) -> None:
     """Print a configuration with every default written out."""
     from components.models.heavy_ranker.load import dump
 
@@ -42,13 +49,14 @@ def show_config(config: ConfigOption = "published", overrides: SetOption = None)
 
 @app.command()
 def train(  # noqa: PLR0913, PLR0917 - options of a command line
-    data: Annotated[str, typer.Option("--data", "-d", help="A data set's path, or world[-tiny|-small|...].")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
+    data: DataOption,
+    out: Annotated[Path, typer.Option("--out", "-o", callback=file_to_write, help="File to write.")],
     config: ConfigOption = "small",
     overrides: SetOption = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: SeedOption = 0,
     checkpoint: Annotated[
-        Path | None, typer.Option(help="Folder that an interrupted training goes on from.")
+        Path | None,
+        typer.Option(callback=folder_to_write, help="Folder that an interrupted training goes on from."),
     ] = None,
     warm_start: Annotated[Path | None, typer.Option(help="Last time's model to begin with.")] = None,
     until_ms: Annotated[
@@ -57,6 +65,7 @@ def train(  # noqa: PLR0913, PLR0917 - options of a command line
     as_json: JsonOption = False,
 ) -> None:
     """Train communities, KnownFor, InterestedIn and producers, and say what came out."""
+    from components.datasets.load import load_named
     from components.embeddings.progress import progress_bar
     from components.embeddings.simclusters.model import SimClusters
     from components.embeddings.simclusters.signals import Signals, liked_stores
@@ -64,7 +73,7 @@ def train(  # noqa: PLR0913, PLR0917 - options of a command line
     from components.stores.graph import NEVER
 
     settings = load_config(config, overrides or [])
-    dataset = _dataset(data, seed)
+    dataset = load_named(data, seed)
     before_ms = NEVER if until_ms is None else until_ms
     half_life = settings.interests.favourite_half_life_days
     signals = Signals.of(liked_stores(dataset), before_ms, half_life)
@@ -120,14 +129,6 @@ def summary(model: SimClusters) -> dict[str, Any]:
         "clusters_a_user": round(support.nnz / max(covered, 1), 2),
         "producers_with_vector": int((np.diff(model.producers.indptr) > 0).sum()),
     }
-
-
-def _dataset(name: str, seed: int) -> Dataset:
-    from components.datasets.load import load, load_world
-
-    if name == "world" or name.startswith("world-"):
-        return load_world(name.partition("-")[2] or "small", seed).dataset
-    return load(name)
 
 
 def _print(values: dict[str, Any], as_json: bool) -> None:

@@ -10,38 +10,34 @@ from typing import Annotated
 import attrs
 import typer
 
-from components.command_line import JsonOption, SetOption, run
-from components.datasets import Dataset
-from components.datasets.load import load, load_world
+from components.command_line import DataOption, JsonOption, SetOption, app_of, file_to_write, run
+from components.datasets.load import load_named
 from components.embeddings.progress import progress_bar
 from components.embeddings.twhin.config import Relation, TwhinConfig
 from components.embeddings.twhin.embeddings import TwhinEmbeddings
 from components.embeddings.twhin.relations import relations_of
 from components.embeddings.twhin.triples import SPLITS, is_triples, read_triples
 from components.models.heavy_ranker.load import load_as
-from mixer.errors import MixerError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Train and test TwHIN embeddings.")
+app = app_of("Train and test TwHIN embeddings.")
 
-DataOption = Annotated[
-    Path,
-    typer.Option("--data", "-d", help="world, world-tiny, a data set, or a knowledge graph (train2id.txt)."),
-]
 BeforeOption = Annotated[
     int | None,
     typer.Option("--before-ms", help="Train on what came before, test on the rest (default: the end)."),
 ]
 
 
-def main() -> None:
-    """Runs the command line; errors that name their cause end without a traceback."""
-    run(app, MixerError, KeyError)
+def main() -> int:
+    """Run the command line."""
+    return run(app, "python -m components.embeddings.twhin")
 
 
 @app.command()
 def train(
     data: DataOption,
-    out: Annotated[Path, typer.Option("--out", "-o", help="File to write, such as twhin.npz.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", callback=file_to_write, help="File to write, such as twhin.npz.")
+    ],
     config: Annotated[Path | None, typer.Option("--config", "-c", help="YAML; defaults without it.")] = None,
     overrides: SetOption = None,
     start: Annotated[Path | None, typer.Option(help="Embeddings to begin with, where ids agree.")] = None,
@@ -83,28 +79,21 @@ def evaluate(
     typer.echo(json.dumps(found) if as_json else "  ".join(f"{k} {v:.4f}" for k, v in found.items()))
 
 
-def _dataset(data: Path) -> Dataset:
-    name = str(data)
-    if name == "world" or name.startswith("world-"):
-        return load_world(name.partition("-")[2] or "small").dataset
-    return load(data)
-
-
-def _known(data: Path, before_ms: int | None) -> list[Relation]:
-    if is_triples(data):
-        return read_triples(data, "train")
-    dataset = _dataset(data)
+def _known(data: str, before_ms: int | None) -> list[Relation]:
+    if is_triples(Path(data)):
+        return read_triples(Path(data), "train")
+    dataset = load_named(data)
     return relations_of(dataset, dataset.now_ms if before_ms is None else before_ms)
 
 
-def _held_out(data: Path, before_ms: int | None, split: str) -> tuple[list[Relation], list[Relation]]:
+def _held_out(data: str, before_ms: int | None, split: str) -> tuple[list[Relation], list[Relation]]:
     """What to test on, and everything else that is true."""
-    if is_triples(data):
+    if is_triples(Path(data)):
         if split not in SPLITS[1:]:
             raise ValueError(f"--split: expected valid or test, got {split!r}")
-        others = [relation for name in SPLITS if name != split for relation in read_triples(data, name)]
-        return read_triples(data, split), others
-    dataset = _dataset(data)
+        others = [relation for name in SPLITS if name != split for relation in read_triples(Path(data), name)]
+        return read_triples(Path(data), split), others
+    dataset = load_named(data)
     if before_ms is None:
         raise ValueError("--before-ms: expected the moment that training ended, got none")
     known = relations_of(dataset, before_ms)

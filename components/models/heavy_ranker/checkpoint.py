@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, TypeAlias
 
 import torch
@@ -36,8 +37,17 @@ def save_checkpoint(folder: Path, saved: Mapping[str, object], config: RankerCon
 
 
 def load_checkpoint(folder: Path) -> tuple[Saved, RankerConfig]:
-    """Reads one checkpoint folder; only tensors and plain values are unpickled."""
-    saved = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
+    """Reads one checkpoint folder; only tensors and plain values are unpickled.
+
+    Raises:
+        ValueError: the file of the weights is damaged.
+    """
+    try:
+        saved = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
+    except (RuntimeError, UnpicklingError, EOFError) as error:
+        raise ValueError(
+            f"{folder / WEIGHTS}: expected weights that torch saved, got a damaged file"
+        ) from error
     return saved, load_config(folder / CONFIG)
 
 

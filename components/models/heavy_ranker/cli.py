@@ -11,9 +11,15 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from components.command_line import JsonOption, SetOption, run
+from components.command_line import (
+    JsonOption,
+    SeedOption,
+    SetOption,
+    app_of,
+    folder_to_write,
+    run,
+)
 from components.models.heavy_ranker.load import CLICK_PRESETS, dump, load_config, preset_names
-from mixer.errors import MixerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,9 +28,7 @@ if TYPE_CHECKING:
 
     from components.models.heavy_ranker.runs import RunReport
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Train, calibrate and test the heavy ranker."
-)
+app = app_of("Train, calibrate and test the heavy ranker.")
 
 ConfigOption = Annotated[
     str, typer.Option("--config", "-c", help=f"A YAML file, or a preset: {', '.join(preset_names())}.")
@@ -34,9 +38,9 @@ DataOption = Annotated[
 ]
 
 
-def main() -> None:
-    """Runs the command line; errors that name their cause end without a traceback."""
-    run(app, MixerError)
+def main() -> int:
+    """Run the command line."""
+    return run(app, "python -m components.models.heavy_ranker")
 
 
 @app.command()
@@ -47,14 +51,14 @@ def show_config(config: ConfigOption = "laptop", overrides: SetOption = None) ->
 
 @app.command()
 def create_random_data(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
+    out: Annotated[Path, typer.Option("--out", "-o", callback=folder_to_write, help="Folder to write.")],
     config: ConfigOption = "laptop",
     overrides: SetOption = None,
     rows: Annotated[
         int, typer.Option(min=1, help="Training rows; the other splits are shares of it.")
     ] = 50_000,
     shard_rows: Annotated[int, typer.Option(min=1, help="Rows of a shard.")] = 25_000,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Write random training data of any size in which every head can be learned."""
@@ -75,7 +79,12 @@ def create_random_data(
 @app.command()
 def train(
     data: DataOption,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Run folder; an interrupted run in it goes on.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", callback=folder_to_write, help="Run folder; an interrupted run in it goes on."
+        ),
+    ],
     config: ConfigOption = "laptop",
     overrides: SetOption = None,
     seeds: Annotated[int, typer.Option(min=1, help="Runs with this many seeds, in OUT/seed-N.")] = 1,
@@ -202,7 +211,8 @@ def fit(
     ] = None,
     overrides: SetOption = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Keep checkpoint and vocabulary here.")
+        Path | None,
+        typer.Option("--out", "-o", callback=folder_to_write, help="Keep checkpoint and vocabulary here."),
     ] = None,
     seeds: Annotated[
         int, typer.Option(min=1, help="Fit with this many seeds from fit.seed on, in OUT/seed-N.")

@@ -62,7 +62,7 @@ class Int8Ranker(nn.Module):
             self.blocks = nn.ModuleList(_Block(block, x, code) for block in blocks)
             joined = torch.cat([block(x, x) for block in blocks], dim=1)
             self.layers, code = _chain([*_mlp(model), first], joined)
-            norms = [block.layer_norm for block in blocks]
+            norms = [block.layer_norm for block in blocks if isinstance(block.layer_norm, nn.LayerNorm)]
             steps = code.step.split([len(norm.weight) for norm in norms])
             self.norms = nn.ModuleList(map(_divided, norms, steps))
         for owner, part in self._between() if compiled else ():
@@ -169,13 +169,23 @@ def _signed(steps: Tensor) -> Tensor:
 
 def _blocks(model: HeavyRanker) -> list[MaskBlock]:
     backbone = model.backbone
-    if not isinstance(backbone, ParallelMaskNet) or not isinstance(backbone.input_norm, nn.Identity):
-        raise ValueError("int8: expected a parallel MaskNet of the recap form")  # noqa: TRY004
+    if not isinstance(backbone, ParallelMaskNet) or not _is_recap(backbone):
+        raise ValueError("int8: expected a parallel MaskNet of the recap form")
     if model.sharing != "share_all":
         raise ValueError("int8: expected towers that share all")
     if not has_int8():
         raise ValueError("int8: this build of torch has no 8-bit matrix products (oneDNN)")
     return [block for block in backbone.blocks if isinstance(block, MaskBlock)]
+
+
+def _is_recap(backbone: ParallelMaskNet) -> bool:
+    """Nothing but what this module knows how to round: norms behind blocks, none elsewhere, ReLU in the mlp alone."""
+    blocks = [block for block in backbone.blocks if isinstance(block, MaskBlock)]
+    return (
+        isinstance(backbone.input_norm, nn.Identity)
+        and all(isinstance(block.layer_norm, nn.LayerNorm) and not block.activate for block in blocks)
+        and not any(isinstance(layer, nn.BatchNorm1d) for layer in backbone.mlp)
+    )
 
 
 def _mlp(model: HeavyRanker) -> list[tuple[Tensor, Tensor]]:

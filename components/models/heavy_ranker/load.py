@@ -95,7 +95,7 @@ def _read(source: str, presets: Traversable, seen: tuple[str, ...] = ()) -> dict
         raise ConfigurationError(source, [f"extends: goes round in circles: {' -> '.join([*seen, source])}"])
     try:
         tree = yaml.safe_load(_text(source, presets))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigurationError(source, [f"expected YAML, got {error}"]) from error
     if not isinstance(tree, dict):
         raise ConfigurationError(source, [f"expected a mapping at the top, got {type(tree).__name__}"])
@@ -133,7 +133,10 @@ def _apply(tree: dict[str, Any], override: str) -> None:
         # A shared child would let one configuration's override leak into another.
         place[parent] = dict(inner) if isinstance(inner, dict) else {}
         place = place[parent]
-    place[last] = yaml.safe_load(text)
+    try:
+        place[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigurationError("--set", [f"expected a value in YAML for {key}, got {text!r}"]) from error
 
 
 def _unknown_keys(tree: object, annotation: object, where: str) -> Iterator[str]:

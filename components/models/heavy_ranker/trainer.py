@@ -23,6 +23,7 @@ from components.models.heavy_ranker.metrics import (
 )
 from components.models.heavy_ranker.model import HeavyRanker
 from components.models.heavy_ranker.predictor import Predictor
+from components.models.heavy_ranker.rows import Rows, check_features
 from components.models.heavy_ranker.sampling import cell_weights, check_single_correction
 from components.models.heavy_ranker.schedules import learning_rate
 from components.models.heavy_ranker.workers import Workers
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from components.models.heavy_ranker.config import RankerConfig, ScheduleConfig
-    from components.models.heavy_ranker.rows import Rows
 
 EVALUATION_BATCH = 4096
 
@@ -121,6 +121,7 @@ class Trainer:
 
     def _train_step(self, network: nn.Module, step: int) -> torch.Tensor:
         rows, numbers = self._order.batch(step)
+        check_features(rows, self.config.features)
         rows, weights = self._sampled(rows, numbers)
         network.train()
         for group, schedule in zip(self._optimizer.param_groups, self._schedules, strict=True):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import attrs
 import typer
 
-from components.command_line import JsonOption, run
-from components.datasets import SIZES, Dataset, load, load_world
+from components.command_line import DataOption, JsonOption, SeedOption, app_of, file_to_write, run
+from components.datasets.load import load_named
 from components.embeddings.progress import progress_bar
 from components.evaluation import Bootstrap
 from components.models.real_graph.evaluate import evaluate_real_graph
@@ -21,32 +22,29 @@ from components.models.real_graph.trees import TreeConfig
 from components.stores.ids import IdIndex
 from components.units import HOUR_MS
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Learn who will interact with whom.")
-
-DataOption = Annotated[
-    str,
-    typer.Option("--data", "-d", help=f"A data set's folder or file, or world:SIZE ({', '.join(SIZES)})."),
-]
+app = app_of("Learn who will interact with whom.")
 
 
-def main() -> None:
-    """Runs the command line; errors that name their cause end without a traceback."""
-    run(app, ImportError)
+def main() -> int:
+    """Run the command line."""
+    return run(app, "python -m components.models.real_graph")
 
 
 @app.command()
 def train(
     data: DataOption,
-    out: Annotated[Path, typer.Option("--out", "-o", help="File to write the model to.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", callback=file_to_write, help="File to write the model to.")
+    ],
     period_hours: Annotated[float, typer.Option(min=0.1, help="Length of a feature's period.")] = 24.0,
     horizon_hours: Annotated[float, typer.Option(min=0.1, help="How far ahead to predict.")] = 24.0,
     snapshots: Annotated[int, typer.Option(min=1, help="Moments to train on.")] = 1,
     resamples: Annotated[int, typer.Option(min=2, help="Resamples of each interval.")] = 100,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Train on all but the last horizon, calibrate on the end of that, and judge on the last horizon."""
-    dataset = _open(data, seed)
+    dataset = load_named(data, seed)
     log = InteractionLog.of_dataset(dataset)
     config = RealGraphConfig(
         FeatureConfig(int(period_hours * HOUR_MS)),
@@ -67,24 +65,21 @@ def train(
 def score(
     data: DataOption,
     model: Annotated[Path, typer.Option("--model", "-m", help="What train wrote.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="File to write the scores to.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", callback=file_to_write, help="File to write the scores to.")
+    ],
     at_ms: Annotated[int | None, typer.Option(help="As of when; the end of the data if absent.")] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Score every candidate pair as of a moment, for sources and hydrators to look up."""
-    dataset = _open(data, seed)
+    dataset = load_named(data, seed)
     users = IdIndex.of(dataset.users["user_id"])
     moment = dataset.now_ms if at_ms is None else at_ms
     scores = RealGraph.load(model).scores(InteractionLog.of_dataset(dataset), moment, users)
     scores.save(out)
     found: dict[str, Any] = {"users": len(users), "pairs": scores.graph.edges, "at_ms": moment}
     typer.echo(json.dumps(found) if as_json else ", ".join(f"{k} {v:,}" for k, v in found.items()))
-
-
-def _open(data: str, seed: int) -> Dataset:
-    kind, _, size = data.partition(":")
-    return load_world(size, seed).dataset if kind == "world" else load(data)
 
 
 def _in_words(report: dict[str, Any]) -> str:
@@ -102,4 +97,4 @@ def _in_words(report: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

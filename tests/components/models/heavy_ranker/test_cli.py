@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from components.command_line import run
 from components.models.heavy_ranker.cli import app
 
 REPOSITORY = Path(__file__).resolve().parents[4]
@@ -98,3 +100,19 @@ def test_a_wrong_setting_ends_with_its_cause_and_no_traceback() -> None:
     assert done.returncode == 2
     assert "did you mean blocks?" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_data_of_another_configuration_are_refused_by_name(folder: Path, tmp_path: Path, capsys) -> None:
+    wrong = ["train", "--data", str(folder / "data"), "--out", str(tmp_path / "run"), "--config", "laptop"]
+    assert run(app, "heavy_ranker", wrong) == 2
+    assert "rows do not fit the model: continuous: expected shape" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("left", [100, 0])
+def test_damaged_weights_are_named(folder: Path, tmp_path: Path, capsys, left: int) -> None:
+    shutil.copytree(folder / "run" / "best", tmp_path / "best")
+    weights = tmp_path / "best" / "model.pt"
+    weights.write_bytes(weights.read_bytes()[:left])
+    test = str(folder / "data" / "test")
+    assert run(app, "heavy_ranker", ["evaluate", "--checkpoint", str(tmp_path / "best"), "--data", test]) == 2
+    assert "model.pt: expected weights that torch saved, got a damaged file" in capsys.readouterr().err

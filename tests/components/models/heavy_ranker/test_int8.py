@@ -134,7 +134,14 @@ def test_weights_that_move_probabilities_too_far_are_refused(run: Path, world) -
 
 
 @pytest.mark.parametrize(
-    "override", ["model.kind=dcn_v2", "model.block.form=paper", "model.sharing=share_none"]
+    "override",
+    [
+        "model.kind=dcn_v2",
+        "model.block.form=paper",
+        "model.sharing=share_none",
+        "model.block.norms.blocks=false",
+        "model.block.norms.mlp=true",
+    ],
 )
 def test_other_networks_are_refused(override: str) -> None:
     config = load_config("tiny", [override])
