@@ -212,7 +212,6 @@ async def test_hardly_any_time_is_no_reason_to_crash(stores, follow_recs, left_s
 class TestEverybody:
     """Random viewers at random moments, and those at the edges: nobody crashes it, no promise is broken."""
 
-    @pytest.mark.parametrize("anyio_backend", ["asyncio"])  # what differs between the loops, the others see
     async def test_random_viewers(self, stores, follow_recs, rng):
         first = int(stores.posts.created_ms.min())
         users = rng.choice(stores.users.ids, VIEWERS)
