@@ -15,6 +15,7 @@ rounds activations by ranges that it saw: OpenVINO those of the request itself, 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import copy
 import importlib.util
 import json
@@ -97,7 +98,8 @@ def measure_shape(shape: str, arguments: argparse.Namespace) -> Iterator[dict]:
             continue
         try:
             first = time.perf_counter()
-            found = np.asarray(run())
+            with contextlib.redirect_stdout(sys.stderr):  # some draw their progress there
+                found = np.asarray(run())
             facts[name] = {"first_call_s": round(time.perf_counter() - first, 2), **moved(found, exact)}
             ready[name] = run
         except Exception as error:  # noqa: BLE001 - a runtime that cannot take the network is a result, not the end

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
+from filelock import FileLock
 
 from components.models.files import atomic_file
 from components.stores.types import Controls
@@ -19,7 +21,8 @@ class ControlStore:
     """Controls by viewer; a change is in force from the next request on, and can be taken back.
 
     Args:
-        path: a JSON file that is read now and rewritten, whole or not at all, at every change; None keeps nothing.
+        path: a JSON file that every change rewrites, whole or not at all; several processes may share it, and each is
+            told what the others change. None keeps nothing.
         undo: how many changes of a viewer can be taken back.
 
     Raises:
@@ -30,11 +33,12 @@ class ControlStore:
         self.path = path
         self.undo_depth = undo
         self._states: dict[int, list[Controls]] = {}
-        if path is not None and path.exists():
-            self._states = {int(user): [_read(state, path) for state in past] for user, past in _load(path)}
+        self._version: tuple[int, int, int] | None = None
+        self._look()
 
     def of(self, viewer_id: int) -> Controls:
         """What is in force; the defaults for whoever never asked for anything."""
+        self._look()
         return self._states.get(viewer_id, [Controls()])[-1]
 
     def change(self, viewer_id: int, **changes: Any) -> Controls:
@@ -44,22 +48,25 @@ class ControlStore:
             TypeError: there is no such control.
             ValueError: a control cannot have that value.
         """
-        changed = attrs.evolve(self.of(viewer_id), **changes)
-        past = self._states.setdefault(viewer_id, [Controls()])
-        past.append(changed)
-        del past[: -self.undo_depth - 1]
-        self._save()
+        with self._alone():
+            changed = attrs.evolve(self.of(viewer_id), **changes)
+            past = self._states.setdefault(viewer_id, [Controls()])
+            past.append(changed)
+            del past[: -self.undo_depth - 1]
+            self._save()
         return changed
 
     def undoable(self, viewer_id: int) -> int:
         """How many changes can be taken back."""
+        self._look()
         return len(self._states.get(viewer_id, [Controls()])) - 1
 
     def undo(self, viewer_id: int) -> Controls:
         """Take the latest change back; nothing happens when there is none."""
-        if self.undoable(viewer_id):
-            self._states[viewer_id].pop()
-            self._save()
+        with self._alone():
+            if self.undoable(viewer_id):
+                self._states[viewer_id].pop()
+                self._save()
         return self.of(viewer_id)
 
     def reset_profile(self, viewer_id: int, now_ms: int) -> Controls:
@@ -70,12 +77,37 @@ class ControlStore:
         """Everything kept about a viewer, as JSON can say it."""
         return _jsonable(self.of(viewer_id))
 
+    def _alone(self) -> contextlib.AbstractContextManager[object]:
+        """Nobody else changes the file meanwhile."""
+        if self.path is None:
+            return contextlib.nullcontext()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.path.with_name(f".{self.path.name}.lock"))
+
+    def _look(self) -> None:
+        """Read the file if it is another one than before."""
+        if self.path is None or (version := _version(self.path)) == self._version:
+            return
+        past = _load(self.path) if version else ()
+        self._states = {int(user): [_read(one, self.path) for one in states] for user, states in past}
+        self._version = version
+
     def _save(self) -> None:
         if self.path is None:
             return
         states = {user: [_jsonable(state) for state in past] for user, past in self._states.items()}
         with atomic_file(self.path) as temporary:
             temporary.write_text(json.dumps({"format": _FORMAT, "viewers": states}), encoding="utf-8")
+        self._version = _version(self.path)
+
+
+def _version(path: Path) -> tuple[int, int, int] | None:
+    """Which file lies there: every change makes a new one."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _load(path: Path) -> list[tuple[str, list[dict[str, Any]]]]:

@@ -160,7 +160,9 @@ def following(  # noqa: PLR0913, PLR0917 - an option each
     world: WorldOption = "small",
     params: ParamsOption = None,
     stages: StagesOption = False,
-    ranker: RankerOption = "logistic",
+    ranker: Annotated[
+        str | None, typer.Option(help="With --ranked: logistic (as without it), trees or heavy.")
+    ] = None,
 ) -> None:
     """Show what followed people post, newest first or ranked."""
     from products._cli.choices import Choices
@@ -168,6 +170,8 @@ def following(  # noqa: PLR0913, PLR0917 - an option each
     from products._cli.serve import serve
     from products.for_you.product import FOLLOWING, RANKED_FOLLOWING
 
+    if ranker is not None and not ranked:
+        raise ValueError("--ranker: expected with --ranked, for newest first needs none")
     options = Options(
         data=data,
         user=user,
@@ -178,7 +182,7 @@ def following(  # noqa: PLR0913, PLR0917 - an option each
         world=world,
         params=params,
         stages=stages,
-        choices=Choices(ranker, seed=seed),
+        choices=Choices(ranker or "logistic", seed=seed),
     )
     serve(RANKED_FOLLOWING if ranked else FOLLOWING, options)
 

@@ -322,6 +322,9 @@ def test_following_is_newest_first_or_ranked(call):
     code, out, err = call("for_you", "following", "--user", "5", "--limit", "3")
     assert code == 0, err
     assert "Following, newest first, user 5" in out
+    code, out, err = call("for_you", "following", "--user", "5", "--ranker", "trees")
+    assert (code, out) == (2, "")
+    assert "expected with --ranked" in err
 
 
 def test_home_tells_a_polling_client_what_is_new(call):

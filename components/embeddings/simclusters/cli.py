@@ -107,7 +107,10 @@ def similar(
     """The authors nearest to one, by their audiences."""
     from components.embeddings.simclusters.model import SimClusters
 
-    ids, cosines = SimClusters.load(model).similar_authors(author, k)
+    trained = SimClusters.load(model)
+    if trained.users.row_of(author) < 0:
+        raise ValueError(f"author: expected one of the {len(trained.users):,} users, got {author}")
+    ids, cosines = trained.similar_authors(author, k)
     _print(
         {str(id): round(cosine, 4) for id, cosine in zip(ids.tolist(), cosines.tolist(), strict=True)},
         as_json,

@@ -96,6 +96,11 @@ def _held_out(data: str, before_ms: int | None, split: str) -> tuple[list[Relati
     dataset = load_named(data)
     if before_ms is None:
         raise ValueError("--before-ms: expected the moment that training ended, got none")
+    begin_ms = int(dataset["engagements"]["time_ms"].min(initial=dataset.now_ms))
+    if not begin_ms < before_ms < dataset.now_ms:
+        raise ValueError(
+            f"--before-ms: expected one between {begin_ms} and {dataset.now_ms}, got {before_ms}"
+        )
     known = relations_of(dataset, before_ms)
     return [new_edges(later, known) for later in relations_of(dataset, dataset.now_ms)], known
 

@@ -7,6 +7,7 @@ A checkpoint holds ``model.pt`` (weights, optimiser, random state, position), ``
 from __future__ import annotations
 
 import shutil
+import zipfile
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING, TypeAlias
@@ -42,13 +43,21 @@ def load_checkpoint(folder: Path) -> tuple[Saved, RankerConfig]:
     Raises:
         ValueError: the file of the weights is damaged.
     """
+    path = folder / WEIGHTS
     try:
-        saved = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
-    except (RuntimeError, UnpicklingError, EOFError) as error:
-        raise ValueError(
-            f"{folder / WEIGHTS}: expected weights that torch saved, got a damaged file"
-        ) from error
+        _compare_checksums(path)
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, UnpicklingError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: expected weights that torch saved, got a damaged file") from error
     return saved, load_config(folder / CONFIG)
+
+
+def _compare_checksums(path: Path) -> None:
+    """Torch writes them, and does not look at them when it loads."""
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise zipfile.BadZipFile(damaged)
 
 
 def latest(run: Path) -> Path | None:

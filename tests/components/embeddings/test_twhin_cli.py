@@ -49,6 +49,11 @@ def test_a_data_set_is_cut_by_time(tmp_path):
     early = world.posts["post_id"][world.posts["created_ms"] < cut]
     assert set(posts.tolist()) == set(early.tolist())
     assert json.loads(run("evaluate", "-m", tmp_path / "m.npz", *options, "--json").stdout)["ranks"] > 0
+    for moment in (5, world.now_ms):
+        outside = run(
+            "evaluate", "-m", tmp_path / "m.npz", "--data", tmp_path / "world", "--before-ms", moment
+        )
+        assert f"got {moment}" in str(outside.exception)
 
 
 def test_settings_come_from_yaml_and_the_command_line(ring, tmp_path):

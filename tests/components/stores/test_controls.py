@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -46,6 +47,20 @@ def test_a_file_keeps_everything_with_its_past(tmp_path):
     assert again.undo(3) == Controls(less_authors=frozenset({4, 9}), half_life_h=2.0)
     assert ControlStore(path).of(3) == again.of(3)
     assert json.loads(json.dumps(dict(again.export(3))))["less_authors"] == [4, 9]
+
+
+def test_processes_that_share_a_file_lose_nothing_and_tell_each_other(tmp_path):
+    path = tmp_path / "controls.json"
+    served = ControlStore(path)
+
+    def change(viewer):
+        for hours in range(1, 11):
+            ControlStore(path).change(viewer, half_life_h=float(hours))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(change, range(1, 5)))
+    assert [served.of(viewer).half_life_h for viewer in range(1, 5)] == [10.0] * 4
+    assert [served.undoable(viewer) for viewer in range(1, 5)] == [10] * 4
 
 
 def test_a_reset_forgets_wishes_and_the_past():

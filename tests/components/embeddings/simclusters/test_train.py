@@ -257,6 +257,8 @@ def test_the_command_line_trains_shows_and_searches(tmp_path):
     shown = run.invoke(cli.app, ["info", str(out), "--json"])
     assert json.loads(shown.stdout)["clusters"] == report["clusters"]
     assert run.invoke(cli.app, ["similar", str(out), "1", "--json"]).exit_code == 0
+    unknown = run.invoke(cli.app, ["similar", str(out), "777"])
+    assert "expected one of the 200 users" in str(unknown.exception)
     assert "min_followers: 20" in run.invoke(cli.app, ["show-config"]).stdout  # what train uses
     published = run.invoke(cli.app, ["show-config", "--config", "published"])
     assert "min_followers: 400" in published.stdout

@@ -108,11 +108,16 @@ def test_data_of_another_configuration_are_refused_by_name(folder: Path, tmp_pat
     assert "rows do not fit the model: continuous: expected shape" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("left", [100, 0])
-def test_damaged_weights_are_named(folder: Path, tmp_path: Path, capsys, left: int) -> None:
+def flipped(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:100], lambda _: b"", flipped])
+def test_damaged_weights_are_named(folder: Path, tmp_path: Path, capsys, damage) -> None:
     shutil.copytree(folder / "run" / "best", tmp_path / "best")
     weights = tmp_path / "best" / "model.pt"
-    weights.write_bytes(weights.read_bytes()[:left])
+    weights.write_bytes(damage(weights.read_bytes()))
     test = str(folder / "data" / "test")
     assert run(app, "heavy_ranker", ["evaluate", "--checkpoint", str(tmp_path / "best"), "--data", test]) == 2
     assert "model.pt: expected weights that torch saved, got a damaged file" in capsys.readouterr().err
