@@ -10,6 +10,29 @@ from numpy.typing import ArrayLike, NDArray
 
 
 @attrs.frozen(eq=False)
+class Moments:
+    """When events happened.
+
+    Args:
+        times: ``(t,)`` distinct moments, ascending.
+        code: ``(e,)`` the place of each event's moment there.
+    """
+
+    times: NDArray[np.int64]
+    code: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, time_ms: ArrayLike) -> Moments:
+        times, code = np.unique(np.asarray(time_ms, np.int64), return_inverse=True)
+        return cls(times, code)
+
+    @property
+    def stride(self) -> int:
+        """How far apart keys are in a number of key and moment."""
+        return len(self.times) + 1
+
+
+@attrs.frozen(eq=False)
 class EventCounts:
     """Dated events by key, with running totals of what each event adds to every channel.
 
@@ -21,7 +44,7 @@ class EventCounts:
         times: ``(t,)`` distinct moments, ascending.
         clock: ``(e,)`` key and moment of every event in one ascending number.
         totals: ``(e + 1, channels)`` sums over the events before.
-        payload: ``(e,)`` what else each event carries.
+        payload: ``(e,)`` what else each event carries; empty where they carry nothing.
     """
 
     keys: NDArray[np.int64]
@@ -41,19 +64,29 @@ class EventCounts:
             key: ``(e,)`` whole numbers.
             time_ms: ``(e,)``.
             adds: ``(e, channels)`` what an event adds to each channel.
-            payload: ``(e,)``; zeros when absent.
+            payload: ``(e,)``.
         """
-        moments = np.asarray(time_ms, np.int64)
-        keys, row = np.unique(np.asarray(key, np.int64), return_inverse=True)
-        times, code = np.unique(moments, return_inverse=True)
-        clock = row * (len(times) + 1) + code
-        order = np.argsort(clock, kind="stable")
-        added = np.asarray(adds, np.int32)
+        return cls.at(Moments.of(time_ms), key, adds, payload)
+
+    @classmethod
+    def at(
+        cls, moments: Moments, key: ArrayLike, adds: ArrayLike, payload: ArrayLike | None = None
+    ) -> EventCounts:
+        """The same for moments that other counts share."""
+        asked, added = np.asarray(key, np.int64), np.asarray(adds)
+        fits = np.abs(asked).max(initial=0) < np.iinfo(np.int64).max // (2 * moments.stride)
+        row = asked if fits else np.unique(asked, return_inverse=True)[1]
+        # Of events of one key and moment only payloads have an order to keep; unstable sorts are several times as fast.
+        order = np.argsort(row * moments.stride + moments.code, kind=None if payload is None else "stable")
+        ordered = asked[order]
+        begins = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)])
+        starts = np.append(begins, len(ordered))
+        row = np.repeat(np.arange(len(begins)), np.diff(starts))
         totals = np.zeros((len(added) + 1, added.shape[1]), np.int32)
-        np.cumsum(added[order], axis=0, out=totals[1:])
-        carried = np.zeros(len(order), np.int64) if payload is None else np.asarray(payload, np.int64)
-        starts = np.searchsorted(row[order], np.arange(len(keys) + 1))
-        return cls(keys, starts, times, clock[order], totals, carried[order])
+        np.add.accumulate(np.take(added, order, axis=0), axis=0, dtype=np.int32, out=totals[1:])
+        carried = np.zeros(0, np.int64) if payload is None else np.asarray(payload, np.int64)[order]
+        clock = row * moments.stride + moments.code[order]
+        return cls(ordered[begins], starts, moments.times, clock, totals, carried)
 
     def spans(
         self, key: NDArray[np.int64], before_ms: NDArray[np.int64]

@@ -126,6 +126,10 @@ class FeatureSet:
         """Changes with every change of the declaration; stored with what was trained on it."""
         return blake2b(repr(tuple(self)).encode(), digest_size=8).hexdigest()
 
+    def warm_up(self, now_ms: int) -> None:
+        """Answers a request without candidates, so that none with some waits for what is indexed at first use."""
+        self.rows(Asked.one(0, now_ms, np.zeros(0, np.int64)))
+
     def rows(self, asked: Asked) -> Rows:
         """The features of the pairs, computed once a request where they do not depend on the post."""
         dense: dict[str, list[NDArray[np.float32]]] = {"continuous": [], "binary": []}

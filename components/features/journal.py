@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from components.datasets import Action, Dataset
-from components.features.counts import EventCounts
+from components.features.counts import EventCounts, Moments
 from components.stores.stores import Stores
 
 if TYPE_CHECKING:
@@ -132,8 +132,12 @@ class Journal:
         """One number for a viewer and what a post is about."""
         return viewer.astype(np.int64) * (int(self.thing.max(initial=0)) + 1) + thing
 
+    @cached_property
+    def _moments(self) -> Moments:
+        return Moments.of(self.time_ms)
+
     def _counts(self, key: NDArray[np.integer]) -> EventCounts:
-        return EventCounts.build(key, self.time_ms, self.adds)
+        return EventCounts.at(self._moments, key, self.adds)
 
 
 def _adds() -> NDArray[np.int8]:

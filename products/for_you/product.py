@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 import numpy as np
+from anyio import to_thread
 
 import components.hydrators.posts
 import components.rankers.light
@@ -151,6 +152,8 @@ async def _heavy(workshop: Workshop, light: Ranker[Viewer, Post]) -> Ranker[View
     version = (heavy, groups, entities, *earlier.names, earlier.until_ms)
     folder = await workshop.part("for_you-heavy", version, load, make)
     features = heavy.features_of(now.stores, now.data)
+    with workshop.bars.step("indexing what happened"):
+        await to_thread.run_sync(features.warm_up, now.stores.now_ms)
     chosen = PreRank(light, params.HEAVY_CAP)
     return UnderLoad(chain(chosen, heavy.heavy_ranker(features, folder)), light)
 

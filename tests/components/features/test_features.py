@@ -193,3 +193,24 @@ def test_names_are_distinct_and_ids_have_tables():
 
 def test_the_fingerprint_changes_with_the_declaration(features):
     assert features.fingerprint != FeatureSet(features.groups[1:]).fingerprint
+
+
+def test_after_warming_up_nothing_is_left_to_index(world, stores):
+    journal = Journal.of(stores, world.dataset)
+    warm = heavy_features(journal)
+    warm.warm_up(stores.now_ms)
+    indexed = set(vars(journal))
+    warm.rows(Asked.one(0, stores.now_ms, np.arange(20)))
+    assert set(vars(journal)) == indexed
+    assert "by_viewer_thing" in indexed
+
+
+@given(events, st.integers(1, 3))
+def test_keys_too_large_for_one_number_with_the_moment_are_counted_alike(rows, key):
+    keys, times, adds = (np.array([row[at] for row in rows], dtype=np.int64) for at in range(3))
+    far = np.int64(2**61)
+    near, large = (EventCounts.build(by, times, adds[:, None]) for by in (keys, keys * far))
+    moments = np.arange(-1, 12)
+    np.testing.assert_array_equal(
+        near.counts(np.full(13, key), moments), large.counts(np.full(13, key) * far, moments)
+    )
