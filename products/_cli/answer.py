@@ -13,6 +13,8 @@ from components.stores.stores import Stores
 from mixer import Candidates, RecommendationResult
 
 Row = dict[str, Any]
+NARROW, DETAILS = 80, ("source", "score")
+"""Below so many characters a line, these columns give way to the words of the others."""
 
 
 def provenance_rows(candidates: Candidates[Any]) -> Iterator[Row]:
@@ -45,6 +47,8 @@ def as_json(
 
 def show(console: Console, answer: Row, table: Table, story: str | None) -> None:
     """Print an answer for people."""
+    if console.width < NARROW:
+        table.columns = [column for column in table.columns if column.header not in DETAILS]
     parts: list[RenderableType] = [table] if answer["candidates"] else [_nothing(answer)]
     parts += [Text(f"degraded: {one}", style="yellow") for one in answer["degraded"]]
     if story is not None:

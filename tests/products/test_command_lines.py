@@ -401,3 +401,13 @@ def test_every_parameter_of_a_product_can_be_set_from_outside(call, monkeypatch)
     code, _, err = call("for_you", "--json", "--limit", "1")
     assert code == 2
     assert "for_you.filters.engaged" in err
+
+
+@pytest.mark.parametrize(("width", "detailed"), [("60", False), ("160", True)])
+@pytest.mark.parametrize("product", ["for_you", "follow_recs"])
+def test_a_narrow_terminal_is_left_to_words(call, monkeypatch, product, width, detailed):
+    monkeypatch.setenv("COLUMNS", width)
+    code, out, err = call(product, "--limit", "3")
+    assert code == 0, err
+    header = out.splitlines()[1]
+    assert ("source" in header, "score" in header, "why" in header) == (detailed, detailed, True)
