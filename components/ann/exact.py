@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from components.ann.index import Hits, joined, top
 from components.ann.rows import Rows
-from components.models.archive import read_archive, write_archive
+from components.archive import read_archive, write_archive
 
 FORMAT = "mixer.exact-index/1"
 QUERY_BLOCK = 64

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from components.ann.exact import check_k, exact_search
 from components.ann.index import NO_ID, Hits, joined, top
 from components.ann.rows import Rows
-from components.models.archive import read_archive, write_archive
+from components.archive import read_archive, write_archive
 
 FORMAT = "mixer.fast-scan-index/1"
 BITS = 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from components.models.archive import Arrays
+from components.archive import Arrays
 
 
 class Rows:

@@ -30,7 +30,7 @@ from components.datasets.errors import DataError
 from components.datasets.event_lines import DELETIONS, MOMENT, Events, lines_of, parse, records_of
 from components.datasets.schema import CLOCKS
 from components.datasets.table import Table
-from components.models.files import atomic_file
+from components.files import atomic_file
 
 logger = structlog.get_logger(__name__)
 

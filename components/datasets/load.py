@@ -19,7 +19,7 @@ from components.datasets.events import EventLog
 from components.datasets.files import cache_directory, members
 from components.datasets.truth import Truth
 from components.datasets.world import World, generate
-from components.models.files import atomic_folder
+from components.files import atomic_folder
 
 KINDS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Dataset]], ...] = (
     (lambda path: (path / "dataset.json").is_file(), Dataset.open),

@@ -22,7 +22,7 @@ from components.datasets.checks import problems_of
 from components.datasets.dataset import Dataset, LoadReport, completed
 from components.datasets.errors import DataError
 from components.datasets.table import Lazy, Table
-from components.models.files import atomic_folder
+from components.files import atomic_folder
 
 MANIFEST = "dataset.json"
 FORMAT, VERSION = "mixer.dataset", 1

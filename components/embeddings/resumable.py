@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from components.models.files import atomic_file
+from components.files import atomic_file
 
 
 class Resumable:

@@ -11,7 +11,7 @@ from pathlib import Path
 import attrs
 
 from components.evaluation.errors import InvalidInputError, JournalError
-from components.models.files import atomic_file
+from components.files import atomic_file
 
 __all__ = ["Journal", "Served", "config_hash"]
 

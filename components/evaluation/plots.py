@@ -13,7 +13,7 @@ from components.evaluation.bootstrap import Interval
 from components.evaluation.calibration import Reliability
 from components.evaluation.errors import InvalidInputError, require
 from components.evaluation.report import Report
-from components.models.files import atomic_file
+from components.files import atomic_file
 
 __all__ = ["plot_reliability", "plot_segments"]
 

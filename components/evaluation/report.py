@@ -13,7 +13,7 @@ import attrs
 
 from components.evaluation.bootstrap import Interval
 from components.evaluation.errors import InvalidInputError, require
-from components.models.files import atomic_file
+from components.files import atomic_file
 
 __all__ = ["Report", "Row"]
 

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import optimize
 from scipy.special import expit, log_expit, logit
 
-from components.models.files import atomic_file
+from components.files import atomic_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

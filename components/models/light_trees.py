@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 from scipy.special import expit
 
-from components.models.archive import read_archive, write_archive
+from components.archive import read_archive, write_archive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

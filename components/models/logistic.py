@@ -9,7 +9,7 @@ import numpy as np
 from scipy import optimize, sparse
 from scipy.special import expit
 
-from components.models.archive import read_archive, write_archive
+from components.archive import read_archive, write_archive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,7 +17,7 @@ from attrs.validators import ge, le
 from scipy import sparse
 from scipy.special import expit
 
-from components.models.archive import read_archive, write_archive
+from components.archive import read_archive, write_archive
 from components.models.logistic import LogisticRegression
 
 if TYPE_CHECKING:

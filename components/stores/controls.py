@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 from filelock import FileLock
 
-from components.models.files import atomic_file
+from components.files import atomic_file
 from components.stores.types import Controls
 
 _FORMAT = "mixer.controls/1"

@@ -21,7 +21,7 @@ import products.follow_recs.flow
 import products.follow_recs.ranking
 import products.follow_recs.sources
 import products.follow_recs.training
-from components.models.files import atomic_file
+from components.files import atomic_file
 from components.models.logistic import LogisticModel
 from components.rankers.light import LogisticRanker
 from components.rankers.trial import ProducerTrial

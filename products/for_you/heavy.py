@@ -15,7 +15,7 @@ from components.features.declared import Asked, FeatureSet
 from components.features.groups import heavy_features
 from components.features.journal import Journal
 from components.features.labels import HEADS, LABEL_WINDOW_MS, shown_examples
-from components.models.files import atomic_folder
+from components.files import atomic_folder
 from components.models.heavy_ranker.checkpoint import BEST, CALIBRATION, CONFIG, WEIGHTS
 from components.models.heavy_ranker.config import RankerConfig
 from components.models.heavy_ranker.datasets import ParquetDataset, write_shard

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from components.datasets.files import cache_directory
-from components.models.files import atomic_file
+from components.files import atomic_file
 from components.stores.types import Paging, Refresh, Viewer
 from components.units import HOUR_MS
 from mixer import CursorCodec, Request

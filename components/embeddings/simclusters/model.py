@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from components.archive import pack_sparse, read_archive, unpack_sparse, write_archive
 from components.embeddings.simclusters.config import SimClustersConfig
 from components.embeddings.simclusters.interests import Interests
 from components.embeddings.simclusters.posts import engagement_weights
 from components.embeddings.simclusters.similarity import row_norms
 from components.graph.edges import inverse, scale_rows
-from components.models.archive import pack_sparse, read_archive, unpack_sparse, write_archive
 from components.stores.ids import IdIndex
 
 FORMAT = "mixer.simclusters/1"

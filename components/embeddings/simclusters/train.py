@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from components.archive import pack_sparse, read_archive, unpack_sparse, write_archive
 from components.embeddings.progress import Progress, ProgressListener, silent
 from components.embeddings.simclusters.communities import (
     NONE,
@@ -24,7 +25,6 @@ from components.embeddings.simclusters.interests import interested_in, producer_
 from components.embeddings.simclusters.model import SimClusters
 from components.embeddings.simclusters.signals import Signals
 from components.embeddings.simclusters.similarity import producer_similarity, producers_of
-from components.models.archive import pack_sparse, read_archive, unpack_sparse, write_archive
 
 SIMILARITY_FORMAT = "mixer.simclusters.similarity/1"
 PARTITION_FORMAT = "mixer.simclusters.communities/1"

@@ -10,8 +10,8 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from components.archive import read_archive, write_archive
 from components.graph.edges import checked_edges
-from components.models.archive import read_archive, write_archive
 from components.stores.ids import IdIndex
 
 FORMAT = "mixer.twhin/1"

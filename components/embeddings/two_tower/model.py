@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from components.archive import read_archive, write_archive
 from components.embeddings.two_tower.config import TwoTowerConfig
 from components.embeddings.two_tower.features import HISTORY_FIELDS, Features
 from components.embeddings.two_tower.network import TwoTowerNetwork
-from components.models.archive import read_archive, write_archive
 
 FORMAT = "mixer.two_tower/1"
 BLOCK = 8192

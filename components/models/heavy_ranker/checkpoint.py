@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 
-from components.models.files import atomic_folder
+from components.files import atomic_folder
 from components.models.heavy_ranker.load import dump, load_config
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.models.files import atomic_file
+from components.files import atomic_file
 from components.models.heavy_ranker.rows import Rows
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from components.models.files import atomic_file
+from components.files import atomic_file
 from components.models.heavy_ranker.metrics import COLUMNS, HeadMetrics, mean_over_heads
 from mixer.errors import MissingExtraError
 

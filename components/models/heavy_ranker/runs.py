@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
+from components.files import atomic_file
 from components.models.calibration import Calibration
-from components.models.files import atomic_file
 from components.models.heavy_ranker.checkpoint import BEST, CALIBRATION, latest, load_checkpoint, warm_start
 from components.models.heavy_ranker.datasets import ParquetDataset
 from components.models.heavy_ranker.listeners import JsonLinesLog, ProgressBar, TensorBoardLog, without_nan

@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 
 from components.evaluation.classification import auc
-from components.models.files import atomic_file
+from components.files import atomic_file
 from components.models.heavy_ranker.datasets import write_shard
 from components.models.heavy_ranker.rows import MISSING_ID, Rows
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import attrs
 import numpy as np
 
-from components.models.files import atomic_file
+from components.files import atomic_file
 from components.models.heavy_ranker.config import FeatureConfig, IdConfig, NormConfig
 from components.models.heavy_ranker.log_columns import CLICK, ClickLog
 from components.models.heavy_ranker.rows import MISSING_ID, Rows

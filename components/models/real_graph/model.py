@@ -15,8 +15,8 @@ import numpy as np
 from attrs.validators import ge, gt
 from numpy.typing import ArrayLike, NDArray
 
+from components.archive import read_archive, write_archive
 from components.embeddings.progress import Progress, ProgressListener, silent
-from components.models.archive import read_archive, write_archive
 from components.models.calibration import KINDS, Calibrator, Identity, fit_calibrator
 from components.models.logistic import LogisticModel, LogisticRegression
 from components.models.real_graph.features import FeatureConfig, PairFeatures, features_of, labels

@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from components.models.archive import read_archive, write_archive
+from components.archive import read_archive, write_archive
 from components.stores.graph import Graph
 from components.stores.ids import IdIndex
 

@@ -9,7 +9,7 @@ import numpy as np
 from attrs.validators import ge, gt, lt
 from numpy.typing import NDArray
 
-from components.models.archive import Arrays
+from components.archive import Arrays
 
 _BLOCK = 16_384
 

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from components.datasets import DataError
-from components.models.files import atomic_file
+from components.files import atomic_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from components.models.files import atomic_file
+from components.files import atomic_file
 from components.stores.ids import IdIndex
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from components.models.files import atomic_file
+from components.files import atomic_file
 
 Header: TypeAlias = dict[str, Any]  # what JSON can say
 Arrays: TypeAlias = dict[str, NDArray[Any]]

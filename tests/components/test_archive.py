@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from components.archive import pack_sparse, read_archive, unpack_sparse, write_archive
 from components.embeddings.progress import Progress, progress_bar
-from components.models.archive import pack_sparse, read_archive, unpack_sparse, write_archive
 
 
 def test_header_and_arrays_come_back(tmp_path):
