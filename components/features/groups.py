@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -14,6 +14,7 @@ from components.features.entities import Entities
 from components.features.journal import CHANNELS, Journal
 from components.models.heavy_ranker.config import IdConfig
 from components.stores.graph import flattened
+from components.stores.vectors import Encoder
 from components.units import HOUR_MS
 
 if TYPE_CHECKING:
@@ -23,16 +24,6 @@ PRIOR_IMPRESSIONS = 5.0
 """A rate is taken over this many impressions more than there were, at the usual rate of everybody."""
 USUAL_RATE = 0.1
 EVENTS = ("impressions", "engagements")
-
-
-class Encoder(Protocol):
-    """Vectors of users and posts in one space; zeros are unknown."""
-
-    name: str
-
-    def user_vectors(self, user_ids: NDArray[np.int64]) -> NDArray[np.float32]: ...
-
-    def post_vectors(self, post_rows: NDArray[np.int64], at_ms: int) -> NDArray[np.float32]: ...
 
 
 @attrs.frozen
