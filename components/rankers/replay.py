@@ -12,11 +12,11 @@ from mixer import Candidates, Ranker
 from mixer.component import resolved
 from mixer.params import Param
 from mixer.provenance import found_first_by
-from mixer.transforms import Trait
+from mixer.transforms import TraitsWrapper
 
 
 @attrs.frozen
-class Remembered(Ranker[Viewer, Post]):
+class Remembered(TraitsWrapper, Ranker[Viewer, Post]):
     """Ranks as the inner ranker does, and remembers its scores for the viewer's next request.
 
     Args:
@@ -30,14 +30,6 @@ class Remembered(Ranker[Viewer, Post]):
     replays: ReplayStore
     switch: Param[bool]
     without: frozenset[str] = frozenset()
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
-
-    @property
-    def traits(self) -> Trait:  # type: ignore[override] - computed
-        return self.inner.traits
 
     async def rank(self, target: Viewer, candidates: Candidates[Post]) -> Candidates[Post]:
         ranked = await resolved(self.inner.rank(target, candidates))

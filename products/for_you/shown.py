@@ -11,7 +11,7 @@ import numpy as np
 from components.stores.impressions import ImpressionStore
 from components.stores.types import Post, Viewer
 from mixer import Candidates, SideEffect, StatsReceiver
-from mixer.component import MaybeAwaitable
+from mixer.component import MaybeAwaitable, Wrapper
 from mixer.selectors import Entry, Item, Module
 from products.for_you.prompts import Prompt
 
@@ -28,15 +28,11 @@ def shown_posts(slate: Sequence[Entry], flow: str) -> Candidates[Post] | None:
 
 
 @attrs.frozen
-class OfShownPosts(SideEffect[Viewer, Any]):
+class OfShownPosts(Wrapper, SideEffect[Viewer, Any]):
     """A side effect of the posts' flow, for the posts that a page shows."""
 
     flow: str
     inner: SideEffect[Viewer, Post]
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
 
     def apply(self, viewer: Viewer, result: Any) -> MaybeAwaitable[None]:
         shown = shown_posts(result.slate, self.flow)
