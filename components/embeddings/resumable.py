@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import torch
 
 from components.files import atomic_file
+from components.tensors import read_tensors
 
 
 class Resumable:
@@ -44,11 +45,11 @@ class Resumable:
         """What was saved, after taking up what every training has; nothing where there is no checkpoint.
 
         Raises:
-            ValueError: the checkpoint is of other data or another configuration.
+            ValueError: the checkpoint is damaged, or of other data or another configuration.
         """
         if self._checkpoint is None or not self._checkpoint.exists():
             return {}
-        saved = torch.load(self._checkpoint, map_location="cpu", weights_only=True)
+        saved = read_tensors(self._checkpoint)
         found, expected = saved.get("signature"), self._signature()
         if saved.get("format") != self.FORMAT or found != expected:
             raise ValueError(f"{self._checkpoint}: expected a checkpoint of {expected}, got one of {found}")

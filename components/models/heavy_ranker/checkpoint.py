@@ -7,15 +7,14 @@ A checkpoint holds ``model.pt`` (weights, optimiser, random state, position), ``
 from __future__ import annotations
 
 import shutil
-import zipfile
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 
 from components.files import atomic_folder
 from components.models.heavy_ranker.load import dump, load_config
+from components.tensors import read_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,21 +42,7 @@ def load_checkpoint(folder: Path) -> tuple[Saved, RankerConfig]:
     Raises:
         ValueError: the file of the weights is damaged.
     """
-    path = folder / WEIGHTS
-    try:
-        _compare_checksums(path)
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, UnpicklingError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: expected weights that torch saved, got a damaged file") from error
-    return saved, load_config(folder / CONFIG)
-
-
-def _compare_checksums(path: Path) -> None:
-    """Torch writes them, and does not look at them when it loads."""
-    with zipfile.ZipFile(path) as archive:
-        damaged = archive.testzip()
-    if damaged is not None:
-        raise zipfile.BadZipFile(damaged)
+    return read_tensors(folder / WEIGHTS), load_config(folder / CONFIG)
 
 
 def latest(run: Path) -> Path | None:

@@ -183,6 +183,16 @@ def test_a_checkpoint_of_other_edges_is_refused(tmp_path):
         train([swapped, like], SMALL, checkpoint=tmp_path / "c.pt")
 
 
+def test_a_damaged_checkpoint_is_refused(tmp_path):
+    path = tmp_path / "c.pt"
+    train(relations(), SMALL, checkpoint=path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="got a damaged file"):
+        train(relations(), SMALL, checkpoint=path)
+
+
 def test_saved_embeddings_come_back(tmp_path):
     trained = train(relations(), SMALL)
     trained.save(tmp_path / "twhin.npz")
