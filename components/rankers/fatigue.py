@@ -7,8 +7,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from components.stores.impressions import times_shown
 from components.stores.requests import PeopleRequest
+from components.stores.tally import looked_up, tally
 from mixer import Candidates, Ranker
 from mixer.transforms import Trait
 
@@ -26,5 +26,6 @@ class ImpressionFatigue(Ranker[Any, Any]):
     def rank(self, request: PeopleRequest, candidates: Candidates[Any]) -> Candidates[Any]:
         if request.shown is None or not len(request.shown):
             return candidates
-        places = np.arange(len(candidates)) + self.positions * times_shown(request.shown, candidates.ids)
+        times = looked_up(tally(request.shown), candidates.ids)
+        places = np.arange(len(candidates)) + self.positions * times
         return candidates.pick(np.argsort(places, kind="stable"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from components.stores.ids import IdIndex
+from components.stores.tally import looked_up, tally
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -53,10 +53,4 @@ class ImpressionStore:
 
     def counts(self, viewer_id: int, ids: NDArray[np.int64], now_ms: int) -> NDArray[np.int64]:
         """``(n,)`` how often each candidate was shown to the viewer."""
-        return times_shown(self.shown(viewer_id, now_ms), ids)
-
-
-def times_shown(shown: NDArray[np.int64], ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """``(n,)`` how often each of these ids is among what was shown."""
-    known, times = np.unique(shown, return_counts=True)
-    return np.append(times, 0)[IdIndex(known).rows_of(ids)]  # row -1 is the last: what was never shown
+        return looked_up(tally(self.shown(viewer_id, now_ms)), ids)
