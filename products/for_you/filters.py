@@ -19,8 +19,15 @@ from products.for_you import params
 Filter = CandidatePredicate[Viewer, Post]
 Shown = Callable[[Viewer, NDArray[np.int64]], NDArray[np.bool_]]
 
-PROTECTING = ("subscribers", "muted_words", "people", "withheld")
-"""Filters that keep a promise to somebody; when they fail, nothing is shown that they have not judged."""
+
+def protecting(stores: Stores) -> Mapping[str, Filter]:
+    """Filters that keep a promise to somebody; when they fail, nothing is shown that they have not judged."""
+    return {
+        "subscribers": timeline.ForSubscribers(stores),
+        "people": timeline.PeopleGetAlong(stores),
+        "muted_words": timeline.NoMutedWords(stores, muted_phrases),
+        "withheld": listed.NotWithheld(stores, params.WITHHELD_POSTS, params.WITHHELD_AUTHORS),
+    }
 
 
 def before_ranking(stores: Stores, seen: Shown, served: Shown, this_week: Shown) -> Filter:
@@ -32,16 +39,17 @@ def before_ranking(stores: Stores, seen: Shown, served: Shown, this_week: Shown)
         served: which the viewer was answered just now.
         this_week: which the viewer was shown within a week, or seems to have been.
     """
+    guards = protecting(stores)
     switched: Mapping[str, Filter] = {
         "own": timeline.NotOwn(stores),
         "replies": timeline.NoStrangersReplies(stores),
-        "subscribers": timeline.ForSubscribers(stores),
+        "subscribers": guards["subscribers"],
         "seen": timeline.NotShownBefore(stores, seen),
         "served": timeline.NotShownBefore(stores, served, "already_served"),
-        "muted_words": timeline.NoMutedWords(stores, muted_phrases),
-        "people": timeline.PeopleGetAlong(stores),
+        "muted_words": guards["muted_words"],
+        "people": guards["people"],
         "elections": listed.NotListedUnlessFollowed(stores, params.ELECTION_ACCOUNTS),
-        "withheld": listed.NotWithheld(stores, params.WITHHELD_POSTS, params.WITHHELD_AUTHORS),
+        "withheld": guards["withheld"],
         "competitors": listed.NotCompeting(stores, params.COMPETITORS, params.COMPETITOR_HOSTS),
         "support": listed.NoSupportReplies(stores, params.SUPPORT_ACCOUNTS, params.AUTOMATIC_S),
         "conversations": timeline.WholeConversation(stores),
@@ -51,7 +59,7 @@ def before_ranking(stores: Stores, seen: Shown, served: Shown, this_week: Shown)
     backfilled = {Backfill.label: params.BACKFILL_AGE_H}
     every: Filter = timeline.KnownAuthor().and_then(MaxAge(params.MAX_AGE_H, backfilled))
     for name, one in switched.items():
-        policy = OnError.DROP if name in PROTECTING else OnError.KEEP
+        policy = OnError.DROP if name in guards else OnError.KEEP
         every = every.and_then(Switched(one, params.FILTERS[name]).on_error(policy))
     seen_this_week = timeline.NotShownBefore(stores, this_week, "seen_this_week")
     return (

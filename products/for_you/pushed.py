@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 import attrs
 import numpy as np
 
 from components.hydrators.posts import NetworkStatus, PostTraits
-from components.predicates import listed, timeline
 from components.predicates.viewer import known_user
 from components.side_effects.impressions import RecordImpressions
 from components.sources.answers import posts_at
@@ -30,8 +30,7 @@ from mixer import (
     Transform,
 )
 from mixer.rankers import KeepOrder
-from products.for_you import params
-from products.for_you.filters import muted_phrases
+from products.for_you.filters import protecting
 from products.for_you.flow import ForYou
 
 
@@ -77,12 +76,7 @@ class Pushed(RecommendationFlow[Viewer, Post]):
         return (NetworkStatus(self.stores).fail_open(), PostTraits(self.stores).fail_open())
 
     def pre_ranker_filter(self) -> CandidatePredicate[Viewer, Post]:
-        return (
-            timeline.ForSubscribers(self.stores)
-            .and_then(timeline.PeopleGetAlong(self.stores))
-            .and_then(timeline.NoMutedWords(self.stores, muted_phrases))
-            .and_then(listed.NotWithheld(self.stores, params.WITHHELD_POSTS, params.WITHHELD_AUTHORS))
-        )
+        return reduce(CandidatePredicate.and_then, protecting(self.stores).values())
 
     def select_ranker(self, target: Viewer) -> Ranker[Viewer, Post]:
         return KeepOrder()
