@@ -71,7 +71,9 @@ class ControlStore:
 
     def reset_profile(self, viewer_id: int, now_ms: int) -> Controls:
         """Forget what was wished for, and do not count what the viewer did until now."""
-        return self.change(viewer_id, **{**_plain(Controls()), "profile_since_ms": now_ms})
+        return self.change(
+            viewer_id, **{**attrs.asdict(Controls(), recurse=False), "profile_since_ms": now_ms}
+        )
 
     def export(self, viewer_id: int) -> Mapping[str, Any]:
         """Everything kept about a viewer, as JSON can say it."""
@@ -120,19 +122,15 @@ def _load(path: Path) -> list[tuple[str, list[dict[str, Any]]]]:
     return list(document["viewers"].items())
 
 
-def _plain(controls: Controls) -> dict[str, Any]:
-    return {field.name: getattr(controls, field.name) for field in attrs.fields(Controls)}
-
-
 def _jsonable(controls: Controls) -> dict[str, Any]:
     return {
         name: sorted(value) if isinstance(value, frozenset) else value
-        for name, value in _plain(controls).items()
+        for name, value in attrs.asdict(controls, recurse=False).items()
     }
 
 
 def _read(state: Mapping[str, Any], path: Path) -> Controls:
-    defaults = _plain(Controls())
+    defaults = attrs.asdict(Controls(), recurse=False)
     try:
         return Controls(
             **{

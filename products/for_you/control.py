@@ -19,9 +19,7 @@ from components.stores.types import Controls, Viewer
 from products._cli.data import Bars, Loaded, chosen_user, open_data
 from products._cli.serve import console_of
 
-_DEFAULTS: Mapping[str, Any] = {
-    field.name: getattr(Controls(), field.name) for field in attrs.fields(Controls)
-}
+_DEFAULTS: Mapping[str, Any] = attrs.asdict(Controls(), recurse=False)
 _TRUTH = {"true": True, "false": False}
 
 
@@ -137,9 +135,7 @@ def _table(user: int, told: Mapping[str, Any]) -> Table:
     view = Table(title=f"user {user} asks for", title_justify="left", box=None, pad_edge=False)
     for name in ("control", "value", ""):
         view.add_column(name)
-    plain = {
-        name: sorted(value) if isinstance(value, frozenset) else value for name, value in _DEFAULTS.items()
-    }
+    untouched = ControlStore().export(user)
     for name, value in told.items():
-        view.add_row(name, str(value), "" if value == plain[name] else "changed")
+        view.add_row(name, str(value), "" if value == untouched[name] else "changed")
     return view
