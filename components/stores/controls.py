@@ -71,9 +71,7 @@ class ControlStore:
 
     def reset_profile(self, viewer_id: int, now_ms: int) -> Controls:
         """Forget what was wished for, and do not count what the viewer did until now."""
-        return self.change(
-            viewer_id, **{**attrs.asdict(Controls(), recurse=False), "profile_since_ms": now_ms}
-        )
+        return self.change(viewer_id, **attrs.asdict(Controls(profile_since_ms=now_ms), recurse=False))
 
     def export(self, viewer_id: int) -> Mapping[str, Any]:
         """Everything kept about a viewer, as JSON can say it."""

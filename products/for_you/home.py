@@ -153,9 +153,9 @@ class Home(MixerPipeline[Viewer]):
         row = entry.value(Post.row)
         above = conversation_above(self.posts.stores, 0 if row is None else int(row))
         shown = {"kind": "post", "id": entry.id, "conversation": above, "warning": entry.value(Post.warning)}
-        return (
-            shown | {"pushed_by": entry.value(Post.social_proof)} if entry.flow == self.pushed.name else shown
-        )
+        if entry.flow == self.pushed.name:
+            shown["pushed_by"] = entry.value(Post.social_proof)
+        return shown
 
     def side_effects(self) -> Sequence[SideEffect[Viewer, Any]]:
         posts = (OfShownPosts(self.posts.name, one) for one in self.posts.side_effects())

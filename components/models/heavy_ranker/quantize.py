@@ -45,9 +45,8 @@ def quantize(exact: Predictor, sample: Rows, bound: float = MAX_MOVE) -> Quantiz
     seen, unseen = (sample.take(np.arange(first, len(sample), 2)) for first in (0, 1))
     model = Int8Ranker(exact.model, Inputs.of(seen), compiled=has_compiler())
     predictor = Predictor(model, exact.config, exact.calibration)
-    predictor.logits(
-        seen.take(slice(1))
-    )  # one row is compiled apart; now, rather than when a request has one
+    # One row is compiled apart; now, rather than when a request has one.
+    predictor.logits(seen.take(slice(1)))
     moved = np.abs(predictor.probabilities(unseen) - exact.probabilities(unseen))
     if not moved.max() <= bound:
         raise ValueError(
